@@ -1,0 +1,287 @@
+"""The command ``ifimeasure``: measure hip studies without a screen."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from . import __version__
+from .core.values import IFIMeasureError, Measured, Side
+
+_EPILOG = """\
+examples:
+  ifimeasure demo --output out/demo
+  ifimeasure series DICOM_FOLDER
+  ifimeasure measure DICOM_FOLDER --segmentation bones.nii.gz --labels totalsegmentator --output results
+  ifimeasure measure --segmentation bones.seg.nrrd --side left --output results
+
+exit codes: 0 done, 1 a problem with the input, 2 wrong usage of the command
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="ifimeasure",
+        description="Measure the ischiofemoral and quadratus femoris spaces of the hip from an image and a segmentation of its bones.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"ifimeasure {__version__}")
+    parser.add_argument("--debug", action="store_true", help="show Python's traceback on errors")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    series = commands.add_parser("series", help="list the DICOM series of a folder and which one would be measured")
+    series.add_argument("folder", type=Path, metavar="FOLDER")
+
+    measure = commands.add_parser("measure", help="measure one study", description="Place the landmarks and take every measurement of one study.")
+    measure.add_argument("image", type=Path, nargs="?", metavar="IMAGE", help="DICOM folder, NIfTI, NRRD or MetaImage file; may be left out: it only serves pictures and DICOM data")
+    measure.add_argument("--segmentation", type=Path, required=True, metavar="SEG", help="label map (NIfTI, NRRD), .seg.nrrd or DICOM SEG with at least hip bone and femur")
+    measure.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results")
+    measure.add_argument("--series", metavar="NUMBER", help="number or UID of the DICOM series to take")
+    measure.add_argument("--labels", metavar="MAPPING", help="which label is what: a preset (totalsegmentator, totalsegmentator_mr, musclemap, bodyparts3d), a JSON file, or JSON such as '{\"1\": \"hip_right\"}'")
+    measure.add_argument("--landmarks", type=Path, action="append", default=[], metavar="FILE", help="Slicer markups (.mrk.json) with points placed by a person; they win; repeatable")
+    measure.add_argument("--side", choices=("left", "right", "both"), default="both", help="side to measure (default: both)")
+    measure.add_argument("--sex", choices=("F", "M"), help="for the norms; else from DICOM")
+    measure.add_argument("--age", type=float, metavar="YEARS", help="for the norms; else from DICOM")
+    measure.add_argument("--force", action="store_true", help="replace results that are in DIR already")
+    measure.add_argument("--quiet", action="store_true", help="no progress and no summary")
+
+    demo = commands.add_parser("demo", help="make a sample study, measure it, and compare with its true values")
+    demo.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for sample and results")
+    demo.add_argument("--seed", type=int, default=1, help="seed of noise and bias (default: 1)")
+    demo.add_argument("--force", action="store_true", help="replace results that are in DIR already")
+
+    landmarks = commands.add_parser("landmarks", help="write an empty landmark template to place in 3D Slicer")
+    landmarks.add_argument("--output", type=Path, required=True, metavar="FILE", help="file that ends with .mrk.json")
+    landmarks.add_argument("--side", choices=("left", "right", "both"), default="both")
+    landmarks.add_argument("--force", action="store_true", help="replace the file where it exists")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    options = build_parser().parse_args(arguments)
+    _quiet_libraries()
+    try:
+        return {"series": _series, "measure": _measure, "demo": _demo, "landmarks": _landmarks}[options.command](options)
+    except IFIMeasureError as error:
+        message = str(error)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("ifimeasure: stopped.", file=sys.stderr)
+        return 130
+    except MemoryError:
+        message = "there is not enough memory for this study; crop the segmentation to both hips."
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        message = f"{where}{error.strerror or error}."
+    if options.debug:
+        traceback.print_exc()
+    print(f"ifimeasure: {message}", file=sys.stderr)
+    return 1
+
+
+def _quiet_libraries() -> None:
+    """Keep the warnings of ITK and VTK off the terminal; what matters is said in our own words."""
+    import SimpleITK as sitk
+    import vtk
+
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    vtk.vtkObject.GlobalWarningDisplayOff()
+    vtk.vtkLogger.SetStderrVerbosity(vtk.vtkLogger.VERBOSITY_OFF)
+
+
+def _say(text: str) -> None:
+    print(f"  {text} …", file=sys.stderr, flush=True)
+
+
+def _series(options: argparse.Namespace) -> int:
+    from .core.dicom_series import anatomy, choose_series, scan_folder
+
+    found = scan_folder(options.folder, _say)
+    rows = [("series", "name", "modality", "plane", "voxels (mm)", "slices", "covers", "note")]
+    for s in found:
+        spacing = f"{s.spacing_mm[1]:.3g} x {s.spacing_mm[0]:.3g} x {s.step_mm:.3g}" if s.spacing_mm[0] else "?"
+        rows.append((s.number, s.description or "-", s.modality, s.plane, spacing, str(len(s.files)), anatomy(s), s.problem or _gap_note(s)))
+    _print_table(rows)
+    choice = choose_series(found)
+    if choice.series is None:
+        print(f"\nmeasure would take none: {choice.reason}")
+    else:
+        print(f"\nmeasure would take series {choice.series.number}: {choice.reason}.")
+    return 0
+
+
+def _gap_note(series: Any) -> str:
+    thickness = series.tags.get("SliceThickness", "")
+    try:
+        gap = series.step_mm - float(thickness)
+    except ValueError:
+        return ""
+    return f"gaps of {gap:.3g} mm between slices" if gap > 0.05 * float(thickness) else ""
+
+
+def _print_table(rows: list[tuple[str, ...]]) -> None:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+
+
+def _measure(options: argparse.Namespace) -> int:
+    from . import outputs
+
+    say = (lambda text: None) if options.quiet else _say
+    outputs.refuse_overwriting(options.output, options.force)
+    if options.age is not None and not 0 <= options.age <= 130:
+        raise IFIMeasureError(f"--age is {options.age:g}: it must be years between 0 and 130.")
+    study = run_study(options, say)
+    kept = {k: (str(v) if isinstance(v, Path) else [str(x) for x in v] if isinstance(v, list) else v) for k, v in vars(options).items() if k not in ("command", "debug", "force", "quiet", "output")}
+    for key in ("image", "segmentation"):
+        kept[key] = Path(kept[key]).name if kept.get(key) not in (None, "None") else None
+    kept["landmarks"] = [Path(p).name for p in kept["landmarks"]]
+    with outputs.written_whole(options.output) as folder:
+        outputs.write_outputs(study, folder, kept, options.output.name or "IFIMeasure", say)
+    if not options.quiet:
+        _summary(study)
+        print(f"\nResults are in {options.output}; open report.html, or scene.mrb in 3D Slicer.")
+    return 0
+
+
+def run_study(options: argparse.Namespace, say: Any) -> Any:
+    """Read what the options name and measure it; returns the :class:`StudyResult`."""
+    from .core.anatomy import read_label_mapping
+    from .core.dicom_series import choose_series, read_series, scan_folder
+    from .core.imaging import read_segmentation, read_volume
+    from .core.landmarks import LandmarkSet, merge, read_landmarks
+    from .core.reference_values import Subject
+    from .core.study import measure_study, resolve_structures
+
+    mapping, extra = read_label_mapping(options.labels) if options.labels else (None, {})
+    person: dict[Side, LandmarkSet] = {}
+    for path in options.landmarks:
+        for side, landmarks in read_landmarks(path).items():
+            person[side] = merge(person[side], landmarks) if side in person else landmarks
+    say("reading the segmentation")
+    segmentation = read_segmentation(options.segmentation)
+    volume = None
+    notes = []
+    if options.image is not None:
+        say("reading the image")
+        if options.image.is_dir() or (options.image.is_file() and options.image.suffix.lower() in (".dcm", ".ima")):
+            found = scan_folder(options.image, say)
+            choice = choose_series(found, segmentation.grid, options.series)
+            if choice.series is None:
+                raise IFIMeasureError(f"{options.image}: {choice.reason}")
+            notes.append(f"{choice.series.label} was taken: {choice.reason}")
+            volume = read_series(choice.series)
+        elif options.series:
+            raise IFIMeasureError(f"--series is {options.series!r}, but {options.image} is no DICOM folder; leave the option out.")
+        else:
+            volume = read_volume(options.image)
+    elif options.series:
+        raise IFIMeasureError(f"--series is {options.series!r}, but no IMAGE is given; name the DICOM folder.")
+    tags = Subject.from_tags(volume.tags) if volume is not None else Subject()
+    subject = Subject(options.sex or tags.sex, options.age if options.age is not None else tags.age_years)
+    study = measure_study(
+        segmentation, resolve_structures(segmentation, mapping, extra), volume, person, Side.parse(options.side), subject, say
+    )
+    study.notes[:0] = notes
+    return study
+
+
+def _summary(study: Any) -> None:
+    from .core.measurements import MEASUREMENTS
+    from .core.reference_values import statements
+
+    rows = [("measurement", "right", "left", "unit")]
+    remarks = []
+    for definition in MEASUREMENTS:
+        if definition.compute is None:
+            result = study.paired[definition.id]
+            text = f"{result.value:.{definition.decimals}f}" if isinstance(result, Measured) else "-"
+            rows.append((definition.id, text, text, definition.unit))
+            continue
+        cells = []
+        for side in (Side.RIGHT, Side.LEFT):
+            result = study.hips[side].results[definition.id] if side in study.hips else None
+            cells.append(f"{result.value:.{definition.decimals}f}" if isinstance(result, Measured) else "-")
+            if isinstance(result, Measured) and definition.scored:
+                remarks += [f"{definition.id}, {side.value}: {s.text}" for s in statements(definition.id, result.value, study.subject) if s.kind == "cutoff"]
+            elif result is not None and not isinstance(result, Measured) and definition.id in ("ifs_axial", "qfs_axial"):
+                remarks.append(f"{definition.id}, {side.value}: not measurable: {result.reason}")
+        rows.append((definition.id, cells[0], cells[1], definition.unit))
+    print()
+    _print_table(rows)
+    for note in [*study.notes, *(f"{s.value} side: {r}" for s, r in study.absent_sides.items()), *remarks]:
+        print(f"  {note}")
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from . import outputs
+    from .core.measurements import MEASUREMENTS
+    from .core.phantom import Phantom
+    from .core.placement import to_ras
+    from .core.sample import write_sample_study
+    from .core.spaces import Space
+
+    folder: Path = options.output
+    outputs.refuse_overwriting(folder, options.force)
+    phantom = Phantom(seed=options.seed)
+    with outputs.written_whole(folder) as beside:
+        dicom, segmentation = write_sample_study(beside / "sample", phantom, say=_say)
+        call = build_parser().parse_args(["measure", str(dicom), "--segmentation", str(segmentation), "--output", str(beside)])
+        study = run_study(call, _say)
+        outputs.write_outputs(study, beside, {"demo": True, "seed": options.seed}, "IFI hip phantom", _say)
+    rows = [("measurement", "side", "true", "measured", "error")]
+    for side, hip in study.hips.items():
+        truth = phantom.truth(side)
+        true = {**truth.angles_deg, "femoral_offset": truth.lengths_mm["femoral_offset"], "femoral_head_diameter": 2 * truth.lengths_mm["head_radius"]}
+        for name in ("ifs", "qfs"):
+            space = hip.spaces[name]
+            if isinstance(space, Space):
+                values = [phantom.true_space(side, name, p.level_mm) for p in space.profile]
+                true[f"{name}_axial"] = min(v for v in values if v is not None)
+                true[f"{name}_3d"] = phantom.true_space_3d(side, name)
+        for definition in MEASUREMENTS:
+            result = hip.results.get(definition.id)
+            if isinstance(result, Measured) and definition.id in true:
+                value = true[definition.id]
+                rows.append((definition.id, side.value, f"{value:.2f}", f"{result.value:.2f} {result.unit}", f"{result.value - value:+.2f}"))
+        tip = hip.landmarks["lesser_trochanter_tip"].position_ras_mm
+        if tip is not None:
+            away = float(sum((a - b) ** 2 for a, b in zip(tip, to_ras(truth.lesser_trochanter_tip, side))) ** 0.5)
+            rows.append(("lesser trochanter tip", side.value, "", "", f"{away:.2f} mm"))
+    print()
+    _print_table(rows)
+    print(f"\nThe sample study is in {folder / 'sample'}, the results are in {folder}; open {folder / 'report.html'}.")
+    return 0
+
+
+def _landmarks(options: argparse.Namespace) -> int:
+    from .core.landmarks import empty_landmarks, markups_document
+
+    path: Path = options.output
+    if not path.name.endswith(".mrk.json"):
+        raise IFIMeasureError(f"--output is {path.name!r}: the name must end with .mrk.json, so that 3D Slicer knows the file.")
+    if path.exists() and not options.force:
+        raise IFIMeasureError(f"{path}: there is such a file already; choose another name, or replace it with --force.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    document = markups_document({side: empty_landmarks() for side in Side.parse(options.side)}, "IFI landmarks")
+    beside = path.with_name(f".{path.name}.partial")
+    beside.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    os.replace(beside, path)
+    print(f"{path}: drop it into 3D Slicer and place the points; what you do not place is placed automatically.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

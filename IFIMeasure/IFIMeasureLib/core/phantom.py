@@ -1,0 +1,458 @@
+"""A parametric phantom of both hips with true distances known from its equations.
+
+Bones, tendons and muscle are unions of sphere-swept segments (round cones), spheres and sphere-swept
+triangles, whose signed distances are closed forms. Truth never passes through voxels: a section of the
+bones is traced on their equations, and a distance is read from those traces or from the signed distance
+itself. The side frame (x lateral, y anterior, z superior, millimeter; mirrored for the left) has its
+origin in the middle between the femoral head centers.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial.transform import Rotation
+
+from .imaging import Grid
+from .placement import LESSER_TROCHANTER_HALF_HEIGHT
+from .spaces import lesser_trochanter_region
+from .surface import closest_between, contour_lines
+from .values import Array, Side
+
+HEAD_LATERAL_MM = 88.0
+
+STRUCTURES = ("hip", "femur", "hamstring", "iliopsoas", "quadratus_femoris")
+"""Structures of the phantom's label map in the order they win where they touch; label = 2 * index + (1 right, 2 left)."""
+
+
+@dataclass(frozen=True)
+class RoundCone:
+    """All spheres between two: centers ``a``, ``b`` (3,), radii ``ra``, ``rb``. A sphere where a equals b."""
+
+    a: Array
+    b: Array
+    ra: float
+    rb: float
+
+    def moved(self, matrix: Array, center: Array) -> RoundCone:
+        """Return it turned by ``matrix`` about ``center``."""
+        return replace(self, a=matrix @ (self.a - center) + center, b=matrix @ (self.b - center) + center)
+
+    def bounds(self) -> tuple[Array, Array]:
+        """Return the lowest and highest coordinates."""
+        return np.minimum(self.a - self.ra, self.b - self.rb), np.maximum(self.a + self.ra, self.b + self.rb)
+
+    def distance(self, p: Array) -> Array:
+        """Signed distance of points (..., 3), negative inside.
+
+        The nearest of a family of spheres with centers on a segment and radii that change linearly: the
+        best place along the segment is that of the perpendicular foot, shifted by the cone's slope.
+        """
+        axis = self.b - self.a
+        length = float(np.linalg.norm(axis))
+        offset = p - self.a
+        if length <= abs(self.ra - self.rb):  # one sphere holds the other
+            center, radius = (self.a, self.ra) if self.ra >= self.rb else (self.b, self.rb)
+            return np.asarray(np.linalg.norm(p - center, axis=-1) - radius)
+        unit = axis / length
+        along = offset @ unit
+        across = np.sqrt(np.maximum((offset**2).sum(-1) - along**2, 0.0))
+        slope = (self.rb - self.ra) / length
+        place = np.clip(along + across * slope / math.sqrt(1 - slope**2), 0.0, length)
+        return np.asarray(np.sqrt((along - place) ** 2 + across**2) - (self.ra + slope * place))
+
+
+@dataclass(frozen=True)
+class Plate:
+    """A triangle thickened by ``r``: corners (3, 3)."""
+
+    corners: Array
+    r: float
+
+    def moved(self, matrix: Array, center: Array) -> Plate:
+        """Return it turned by ``matrix`` about ``center``."""
+        return replace(self, corners=(self.corners - center) @ matrix.T + center)
+
+    def bounds(self) -> tuple[Array, Array]:
+        """Return the lowest and highest coordinates."""
+        return self.corners.min(0) - self.r, self.corners.max(0) + self.r
+
+    def distance(self, p: Array) -> Array:
+        """Signed distance of points (..., 3), negative inside."""
+        a, b, c = self.corners
+        normal = np.cross(b - a, c - a)
+        normal = normal / np.linalg.norm(normal)
+        edges = []
+        inside = np.ones(p.shape[:-1], bool)
+        for start, stop in ((a, b), (b, c), (c, a)):
+            side = stop - start
+            t = np.clip(((p - start) @ side) / (side @ side), 0, 1)
+            edges.append(np.linalg.norm(p - start - t[..., None] * side, axis=-1))
+            inside &= (p - start) @ np.cross(normal, side) >= 0
+        return np.asarray(np.where(inside, np.abs((p - a) @ normal), np.minimum.reduce(edges)) - self.r)
+
+
+@dataclass(frozen=True)
+class Cup:
+    """The acetabulum: a spherical shell around ``center`` that is open toward ``opening``."""
+
+    center: Array
+    inner: float
+    outer: float
+    opening: Array
+
+    def bounds(self) -> tuple[Array, Array]:
+        """Return the lowest and highest coordinates."""
+        return self.center - self.outer, self.center + self.outer
+
+    def distance(self, p: Array) -> Array:
+        """Negative inside; a bound of the distance, not the distance itself, outside."""
+        offset = p - self.center
+        r = np.linalg.norm(offset, axis=-1)
+        return np.asarray(np.maximum(np.maximum(r - self.outer, self.inner - r), offset @ self.opening - 0.15 * self.outer))
+
+
+@dataclass(frozen=True)
+class HipSpec:
+    """What one hip of the phantom looks like and how its leg lies.
+
+    Angles in degree, lengths in millimeter, for an adult; ``scale`` shrinks everything.
+    ``flexion``, ``abduction`` and ``rotation`` (internal positive) turn the femur about its head center.
+    """
+
+    head_radius_mm: float = 24.0
+    neck_shaft_angle_deg: float = 127.0
+    anteversion_deg: float = 14.0
+    lesser_trochanter_angle_deg: float = 38.0
+    lesser_trochanter_reach_mm: float = 30.0
+    lesser_trochanter_level_mm: float = 52.0
+    offset_mm: float = 42.0
+    ischium_shift_mm: float = 0.0
+    flexion_deg: float = 0.0
+    abduction_deg: float = 0.0
+    rotation_deg: float = 0.0
+    muscle_radius_mm: float = 5.0
+    fat_fraction: float = 0.06
+    edema: float = 0.0
+
+
+NORMAL = HipSpec()
+NARROW = HipSpec(ischium_shift_mm=10.0, lesser_trochanter_reach_mm=34.0, muscle_radius_mm=3.0, fat_fraction=0.35, edema=0.8)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What the equations say about one side; points and directions in the side frame, angles in degree."""
+
+    head_center: Array
+    lesser_trochanter_tip: Array
+    greater_trochanter_tip: Array
+    shaft_axis: Array
+    neck_axis: Array
+    angles_deg: dict[str, float]
+    lengths_mm: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Phantom:
+    """Both hips. Right and left specs, and the seed of noise and bias."""
+
+    right: HipSpec = NORMAL
+    left: HipSpec = NARROW
+    seed: int = 0
+    _shapes: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def spec(self, side: Side) -> HipSpec:
+        """Return the spec of a side."""
+        return self.right if side is Side.RIGHT else self.left
+
+    def shapes(self, side: Side) -> dict[str, list[Any]]:
+        """Return the shapes of each structure of a side, side frame."""
+        if side not in self._shapes:
+            self._shapes[side] = _build(self.spec(side))
+        return dict(self._shapes[side])
+
+    def distance(self, side: Side, structure: str, p: Array) -> Array:
+        """Signed distance to a structure at side-frame points (..., 3), negative inside."""
+        return np.asarray(np.minimum.reduce([s.distance(p) for s in self.shapes(side)[structure]]))
+
+    # -- voxels -------------------------------------------------------------------------------------------
+
+    def label_map(self, grid: Grid, sides: tuple[Side, ...] = (Side.RIGHT, Side.LEFT)) -> Array:
+        """Return labels (I, J, K) uint8: which structure each voxel center lies in."""
+        labels = np.zeros(grid.shape, np.uint8)
+        for index, structure in reversed(list(enumerate(STRUCTURES))):
+            for side in sides:
+                for box, phi in self._on_grid(grid, side, structure):
+                    labels[box][phi < 0] = 2 * index + (1 if side is Side.RIGHT else 2)
+        return labels
+
+    def label_names(self) -> dict[int, str]:
+        """Return the structure name of each label value."""
+        return {
+            2 * index + number: f"{structure}_{side.value}"
+            for index, structure in enumerate(STRUCTURES)
+            for number, side in ((1, Side.RIGHT), (2, Side.LEFT))
+        }
+
+    def _on_grid(self, grid: Grid, side: Side, structure: str, margin: float = 0.0) -> Any:
+        """Yield (box, signed distance in the box) for each shape that the grid meets."""
+        mirror = np.array([side.lateral_sign, 1.0, 1.0])
+        for shape in self.shapes(side)[structure]:
+            low, high = shape.bounds()
+            corners = np.array(np.meshgrid(*np.stack([low - margin, high + margin]).T, indexing="ij")).reshape(3, -1).T * mirror
+            ijk = grid.to_ijk(corners)
+            start = np.clip(np.floor(ijk.min(0)).astype(int), 0, grid.shape)
+            stop = np.clip(np.ceil(ijk.max(0)).astype(int) + 1, 0, grid.shape)
+            if (stop <= start).any():
+                continue
+            axes = [np.arange(a, b, dtype=float) for a, b in zip(start, stop)]
+            points = (
+                axes[0][:, None, None, None] * grid.affine[:3, 0]
+                + axes[1][None, :, None, None] * grid.affine[:3, 1]
+                + axes[2][None, None, :, None] * grid.affine[:3, 2]
+                + grid.affine[:3, 3]
+            )
+            yield tuple(slice(int(a), int(b)) for a, b in zip(start, stop)), shape.distance(points * mirror)
+
+    def image(self, grid: Grid, contrast: str, snr: float = 40.0, bias: float = 0.15) -> Array:
+        """Return an image (I, J, K) float32 of one contrast: ``t1``, ``t2fs``, ``water``, ``fat``.
+
+        :param snr: signal of muscle in T1 over the noise's standard deviation; 0 for no noise.
+        :param bias: relative change of the receive field over the image.
+        """
+        signal = SIGNALS[contrast]
+        i, j = np.meshgrid(*[np.arange(n, dtype=float) for n in grid.shape[:2]], indexing="ij")
+        image = np.zeros(grid.shape, np.float32)
+        depth = np.empty(grid.shape, np.float32)
+        for k in range(grid.shape[2]):
+            p = grid.to_ras(np.stack([i, j, np.full_like(i, k)], axis=-1))
+            # skin: an ellipse across the body; its depth is that along the ray, near enough for a contrast
+            r = np.sqrt((p[..., 0] / 178.0) ** 2 + ((p[..., 1] + 12.0) / 108.0) ** 2)
+            depth[:, :, k] = (1.0 - r) * 108.0
+        h = float(grid.spacing.min())
+
+        def paint(value: float, phi: Array, box: Any = ...) -> None:
+            weight = np.clip(0.5 - phi / h, 0.0, 1.0).astype(np.float32)
+            image[box] += weight * (value - image[box])
+
+        paint(signal["fat"], -depth)
+        paint(signal["muscle"], 20.0 - depth)
+        for side in (Side.RIGHT, Side.LEFT):
+            spec = self.spec(side)
+            for box, phi in self._on_grid(grid, side, "quadratus_femoris", margin=9.0):
+                paint(signal["fat"], phi - 8.0, box)
+            muscle = (1 - spec.fat_fraction) * (signal["muscle"] + spec.edema * (signal["edema"] - signal["muscle"]))
+            for box, phi in self._on_grid(grid, side, "quadratus_femoris"):
+                paint(muscle + spec.fat_fraction * signal["fat"], phi, box)
+            for structure in ("iliopsoas", "hamstring"):
+                for box, phi in self._on_grid(grid, side, structure):
+                    paint(signal["tendon"], phi, box)
+            for structure in ("femur", "hip"):
+                whole = np.full(grid.shape, 99.0, np.float32)
+                for box, phi in self._on_grid(grid, side, structure, margin=2.0):
+                    whole[box] = np.minimum(whole[box], phi)
+                paint(signal["cortex"], whole)
+                paint(signal["marrow"], whole + 2.2)
+        rng = np.random.default_rng(self.seed + 7919 * sorted(SIGNALS).index(contrast))
+        if bias:
+            c = [np.linspace(-1, 1, n, dtype=np.float32) for n in grid.shape]
+            w = rng.normal(size=4)
+            w /= np.abs(w).sum()
+            image *= 1 + bias * (
+                w[0] * c[0][:, None, None] + w[1] * c[1][None, :, None] + w[2] * c[2][None, None, :] + w[3] * (c[0] ** 2)[:, None, None]
+            )
+        if snr:
+            sd = SIGNALS["t1"]["muscle"] / snr
+            for k in range(grid.shape[2]):
+                noise = rng.normal(scale=sd, size=(2, *grid.shape[:2]))
+                image[:, :, k] = np.hypot(image[:, :, k] + noise[0], noise[1])
+        return image
+
+    # -- truth --------------------------------------------------------------------------------------------
+
+    def truth(self, side: Side) -> Truth:
+        """Return landmarks, axes, angles and lengths of a side."""
+        spec = self.spec(side)
+        rest = _femur_points(spec)
+        turn, head = pose_matrix(spec), rest["head"]
+
+        def moved(p: Array) -> Array:
+            return np.asarray(turn @ (p - head) + head)
+
+        shaft, neck = turn @ np.array([0.0, 0.0, 1.0]), turn @ rest["neck_axis"]
+        medial = -neck - shaft * (-neck @ shaft)
+        angles = {
+            "neck_shaft_angle": float(np.degrees(np.arccos(neck @ shaft))),
+            "lt_neck_angle": spec.lesser_trochanter_angle_deg,
+            "femoral_version": spec.anteversion_deg,
+            "lt_version": spec.anteversion_deg - spec.lesser_trochanter_angle_deg,
+            "femur_flexion": float(np.degrees(np.arctan2(-shaft[1], shaft[2]))),
+            "femur_abduction": float(np.degrees(np.arctan2(-shaft[0], shaft[2]))),
+            "femur_rotation_proxy": float(np.degrees(np.arctan2(medial[1], -medial[0]))),
+        }
+        return Truth(
+            head,
+            moved(rest["tip"]),
+            moved(rest["greater"]) + shaft * 9.5,
+            shaft,
+            neck,
+            angles,
+            {"femoral_offset": spec.offset_mm, "head_radius": spec.head_radius_mm},
+        )
+
+    def section(self, side: Side, structure: str, level: float, step_mm: float = 0.25) -> Array:
+        """Trace a structure's section by the axial plane at ``level``: segments (N, 2, 3), side frame."""
+        low = np.min([s.bounds()[0] for s in self.shapes(side)[structure]], axis=0)
+        high = np.max([s.bounds()[1] for s in self.shapes(side)[structure]], axis=0)
+        tip = self.truth(side).lesser_trochanter_tip
+        low, high = np.maximum(low - 1, tip - 75.0), np.minimum(high + 1, tip + 45.0)
+        x, y = np.arange(low[0], high[0], step_mm), np.arange(low[1], high[1], step_mm)
+        p = np.stack(np.meshgrid(x, y, [level], indexing="ij"), axis=-1)
+        lines = contour_lines(-self.distance(side, structure, p)[:, :, 0])
+        return np.concatenate([np.array([x[0], y[0]]) + step_mm * lines, np.full((len(lines), 2, 1), level)], axis=2)
+
+    def true_space(self, side: Side, space: str, level: float) -> float | None:
+        """Return the true space in an axial plane: ``ifs`` or ``qfs``; None where a structure is not in it."""
+        truth = self.truth(side)
+        belongs = lesser_trochanter_region(truth.lesser_trochanter_tip, truth.lengths_mm["head_radius"])
+        femur = self.section(side, "femur", level)
+        lateral = femur[belongs(femur).any(1)] if len(femur) else femur
+        if space == "qfs":
+            lateral = np.concatenate([lateral, self.section(side, "iliopsoas", level)])
+        pair = closest_between(self.section(side, "hip" if space == "ifs" else "hamstring", level), lateral)
+        return None if pair is None else pair[0]
+
+    def true_space_3d(self, side: Side, space: str) -> float:
+        """Return the true smallest 3D distance: from the lesser trochanter's surface by the equations of the other structure."""
+        truth = self.truth(side)
+        tip, radius = truth.lesser_trochanter_tip, truth.lengths_mm["head_radius"]
+        belongs = lesser_trochanter_region(tip, radius)
+        step = 0.4
+        reach = np.array([18.0, 18.0, 11.5]) * radius / 24.0
+        axes = [np.arange(tip[a] - reach[a], tip[a] + reach[a], step) for a in range(3)]
+        p = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+        target = "hip" if space == "ifs" else "hamstring"
+        lateral = ["femur"] if space == "ifs" else ["femur", "iliopsoas"]
+        best = np.inf
+        half = LESSER_TROCHANTER_HALF_HEIGHT * radius
+        for structure in lateral:
+            phi = self.distance(side, structure, p)
+            for axis in range(3):
+                a, b = np.moveaxis(phi, axis, 0)[:-1], np.moveaxis(phi, axis, 0)[1:]
+                where = np.argwhere((a > 0) != (b > 0))
+                t = a[tuple(where.T)] / (a[tuple(where.T)] - b[tuple(where.T)])
+                where = where.astype(float)
+                where[:, 0] += t
+                order = [axis] + [d for d in range(3) if d != axis]
+                points = np.empty((len(where), 3))
+                for column, dimension in enumerate(order):
+                    points[:, dimension] = axes[dimension][0] + step * where[:, column]
+                keep = belongs(points) if structure == "femur" else np.abs(points[:, 2] - tip[2]) <= half
+                if keep.any():
+                    best = min(best, float(self.distance(side, target, points[keep]).min()))
+        return best
+
+
+SIGNALS = {
+    "t1": {"fat": 900.0, "muscle": 330.0, "marrow": 780.0, "cortex": 60.0, "tendon": 90.0, "edema": 280.0},
+    "t2fs": {"fat": 90.0, "muscle": 210.0, "marrow": 110.0, "cortex": 30.0, "tendon": 40.0, "edema": 720.0},
+    "water": {"fat": 40.0, "muscle": 420.0, "marrow": 90.0, "cortex": 30.0, "tendon": 40.0, "edema": 520.0},
+    "fat": {"fat": 820.0, "muscle": 20.0, "marrow": 700.0, "cortex": 25.0, "tendon": 20.0, "edema": 20.0},
+}
+"""Signal of each tissue in each contrast, arbitrary units; marrow is fatty, cortex and tendon are dark."""
+
+
+def pose_matrix(spec: HipSpec) -> Array:
+    """Rotation of the femur about its head center in the side frame: abduction, then flexion, then rotation of the leg."""
+    return np.asarray(
+        (
+            Rotation.from_euler("y", -spec.abduction_deg, degrees=True)
+            * Rotation.from_euler("x", spec.flexion_deg, degrees=True)
+            * Rotation.from_euler("z", spec.rotation_deg, degrees=True)
+        ).as_matrix()
+    )
+
+
+def _femur_points(spec: HipSpec) -> dict[str, Array]:
+    """Points and directions of the unturned femur, side frame; the shaft's axis is vertical."""
+    head = np.array([HEAD_LATERAL_MM, 0.0, 0.0])
+    version = math.radians(spec.anteversion_deg)
+    tilt = math.radians(180.0 - spec.neck_shaft_angle_deg)
+    medial = np.array([-math.cos(version), math.sin(version), 0.0])
+    lesser = math.radians(spec.anteversion_deg - spec.lesser_trochanter_angle_deg)
+    lesser_direction = np.array([-math.cos(lesser), math.sin(lesser), 0.0])
+    root = head - spec.offset_mm * medial - np.array([0.0, 0.0, spec.offset_mm / math.tan(tilt)])
+    level = -spec.lesser_trochanter_level_mm
+    on_axis = np.array([root[0], root[1], level])
+    return {
+        "head": head,
+        "root": root,
+        "neck_axis": (root - head) / np.linalg.norm(root - head),
+        "medial": medial,
+        "lesser_direction": lesser_direction,
+        "on_axis": on_axis,
+        "tip": on_axis + spec.lesser_trochanter_reach_mm * lesser_direction,
+        "greater": root + np.array([7.0, -7.0, 26.0]),
+    }
+
+
+def _build(spec: HipSpec) -> dict[str, list[Any]]:
+    p = _femur_points(spec)
+    head, root, neck, tip = p["head"], p["root"], p["neck_axis"], p["tip"]
+    neck_length = float(np.linalg.norm(root - head))
+    waist = head + 0.6 * neck_length * neck
+    on_axis, reach = p["on_axis"], p["lesser_direction"]
+    knee = np.array([root[0], root[1], -400.0])
+    transverse = np.array([1.0, 0.0, 0.0])
+    behind = np.array([0.0, -1.0, 0.0])
+    femur: list[Any] = [
+        RoundCone(head, head, spec.head_radius_mm, spec.head_radius_mm),
+        RoundCone(head, waist, 16.0, 12.5),
+        RoundCone(waist, root, 12.5, 16.5),
+        RoundCone(root, on_axis - np.array([0, 0, 12.0]), 16.5, 15.0),
+        RoundCone(on_axis - np.array([0, 0, 12.0]), knee, 15.0, 13.5),
+        RoundCone(on_axis + 4.0 * reach, tip - 6.5 * reach, 12.5, 6.5),
+        RoundCone(root + 3.0 * transverse + 2.0 * behind, p["greater"], 16.0, 9.5),
+        RoundCone(p["greater"] + np.array([-2.0, -1.0, -10.0]), on_axis + 0.35 * (tip - on_axis) + 6.0 * behind, 9.0, 9.0),
+        *(
+            RoundCone(knee + np.array([0, 0, 20.0]), knee + sign * 24.0 * transverse + 6.0 * behind, 15.0, 21.0)
+            for sign in (-1.0, 1.0)
+        ),
+    ]
+    shift = spec.ischium_shift_mm
+    tuber_high = np.array([63.0 + shift, -33.0, -50.0])
+    tuber_low = np.array([55.0 + shift, -28.0, -80.0])
+    pubis = np.array([7.0, 32.0, -42.0])
+    hip: list[Any] = [
+        Cup(head, spec.head_radius_mm + 3.0, spec.head_radius_mm + 10.0, np.array([0.62, 0.35, -0.70])),
+        RoundCone(head + np.array([-16.0, -22.0, -16.0]), tuber_high, 12.0, 13.0),
+        RoundCone(tuber_high, tuber_low, 13.0, 9.5),
+        RoundCone(tuber_low, pubis, 7.5, 6.0),
+        RoundCone(head + np.array([-26.0, 14.0, 4.0]), pubis, 9.0, 7.0),
+        RoundCone(head + np.array([-8.0, -8.0, 32.0]), np.array([60.0, -45.0, 90.0]), 11.0, 8.0),
+        RoundCone(head + np.array([-8.0, -4.0, 32.0]), np.array([120.0, 30.0, 100.0]), 11.0, 6.0),
+    ]
+    lateral_tuber = tuber_high + np.array([16.5, 1.0, 4.0])
+    hamstring: list[Any] = [
+        RoundCone(lateral_tuber, lateral_tuber + np.array([0.0, -6.0, -38.0]), 4.5, 5.5),
+        RoundCone(lateral_tuber + np.array([0.0, -6.0, -38.0]), lateral_tuber + np.array([6.0, -6.0, -110.0]), 5.5, 9.0),
+    ]
+    iliopsoas: list[Any] = [
+        RoundCone(tip + np.array([-1.0, 26.0, 38.0]), tip - 3.0 * reach + np.array([0.5, 4.5, 1.0]), 9.0, 4.5),
+    ]
+    turn = pose_matrix(spec)
+    femur = [shape.moved(turn, head) for shape in femur]
+    iliopsoas = [shape.moved(turn, head) for shape in iliopsoas]
+    crest = [turn @ (c - head) + head for c in (p["greater"] + np.array([-6.0, -9.0, -30.0]), on_axis + 0.3 * (tip - on_axis) + 17.0 * behind)]
+    ischium = [tuber_high + np.array([10.0, 6.0, 14.0]), tuber_low + np.array([8.0, 2.0, 4.0])]
+    r = spec.muscle_radius_mm
+    muscle: list[Any] = [
+        Plate(np.array([ischium[0], crest[0], crest[1]]), r),
+        Plate(np.array([ischium[0], crest[1], ischium[1]]), r),
+    ]
+    return {"hip": hip, "femur": femur, "hamstring": hamstring, "iliopsoas": iliopsoas, "quadratus_femoris": muscle}

@@ -1,0 +1,356 @@
+"""Pictures of a study: axial slices with their measurement lines, the bones in 3D, the profile, reference scales.
+
+Slices and plots are SVG (the gray image inside as PNG), so that lines and words stay sharp in print. Images
+follow the radiological convention: the patient's right on the left of the picture, anterior up.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import vtk
+from scipy import ndimage
+from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+
+from .anatomy import definitions
+from .imaging import Grid, Mask, Volume
+from .measurements import measurement
+from .reference_values import ReferenceRow
+from .spaces import Space
+from .study import HipResult, StudyResult
+from .surface import contour_lines, signed_distance
+from .values import Array, Measured, Side
+
+_STEP_MM = 0.5
+LINE_COLORS = {"ifs_axial": "#ffd23c", "qfs_axial": "#59d0ff"}
+SIDE_HEX = {Side.RIGHT: "#b35900", Side.LEFT: "#005a9c"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as SVG text or PNG bytes, and what it shows, in words."""
+
+    caption: str
+    svg: str = ""
+    png: bytes = b""
+
+
+def png_bytes(pixels: Array) -> bytes:
+    """Encode pixels (rows, columns) or (rows, columns, 3) uint8, top row first, as PNG."""
+    rows, columns = pixels.shape[:2]
+    image = vtk.vtkImageData()
+    image.SetDimensions(columns, rows, 1)
+    flat = np.ascontiguousarray(pixels[::-1]).reshape(rows * columns, -1)
+    image.GetPointData().SetScalars(numpy_to_vtk(flat, deep=True))
+    writer = vtk.vtkPNGWriter()
+    writer.WriteToMemoryOn()
+    writer.SetInputData(image)
+    writer.Write()
+    return bytes(vtk_to_numpy(writer.GetResult()))
+
+
+def _plane(array: Array, grid: Grid, x: Array, y: Array, level: float, order: int) -> Array:
+    """Sample an array on an axial plane at the RAS coordinates x (N,), y (M,); (M, N)."""
+    p = np.stack(np.meshgrid(x, y, [level], indexing="ij"), axis=-1)[:, :, 0]
+    ijk = np.moveaxis(grid.to_ijk(p), -1, 0)
+    low = np.maximum(np.floor(ijk.reshape(3, -1).min(1)).astype(int) - 1, 0)
+    high = np.minimum(np.ceil(ijk.reshape(3, -1).max(1)).astype(int) + 2, array.shape)
+    if (high <= low).any():
+        return np.zeros((len(y), len(x)))
+    part = np.asarray(array[low[0] : high[0], low[1] : high[1], low[2] : high[2]], dtype=np.float32)
+    return np.asarray(ndimage.map_coordinates(part, ijk - low[:, None, None], order=order, mode="constant", cval=0.0)).T
+
+
+def axial_picture(study: StudyResult, level: float, ids: tuple[str, ...] = ("ifs_axial", "qfs_axial"), sides: tuple[Side, ...] = tuple(Side)) -> Picture:
+    """Draw the axial plane at ``level`` (RAS S) with the outlines of the structures and the lines measured in it."""
+    shown = [side for side in sides if side in study.hips]
+    anchors = np.array(
+        [lm.position_ras_mm for side in shown for lm in study.hips[side].landmarks.values() if lm.position_ras_mm is not None and abs(lm.position_ras_mm[2] - level) < 60]
+    )
+    low, high = anchors.min(0) - 38.0, anchors.max(0) + 38.0
+    x, y = np.arange(low[0], high[0], _STEP_MM), np.arange(low[1], high[1], _STEP_MM)
+    width, height = len(x), len(y)
+    if study.volume is not None:
+        plane = _plane(study.volume.array, study.volume.grid, x, y, level, 1)
+        bottom, top = _window(study.volume)
+        gray = np.clip((plane - bottom) / (top - bottom) * 255.0, 0, 255).astype(np.uint8)
+    else:
+        gray = np.full((height, width), 235, np.uint8)
+    pixels = gray[::-1, ::-1]
+
+    def at(points: Array) -> Array:
+        return np.stack([(x[-1] - points[..., 0]) / _STEP_MM, (y[-1] - points[..., 1]) / _STEP_MM], axis=-1) + 0.5
+
+    parts = [
+        f'<image width="{width}" height="{height}" href="data:image/png;base64,{base64.b64encode(png_bytes(pixels)).decode()}"/>'
+    ]
+    for side in shown:
+        for key, mask in study.hips[side].masks.items():
+            lines = _outline(mask, level)
+            if not len(lines):
+                continue
+            path = "".join(f"M{a[0]:.1f} {a[1]:.1f}L{b[0]:.1f} {b[1]:.1f}" for a, b in at(lines))
+            color = "#%02x%02x%02x" % definitions()[key].color
+            parts.append(f'<path d="{path}" stroke="{color}" stroke-width="0.9" fill="none" opacity="0.9"><title>{html.escape(key)} {side.value}</title></path>')
+    for side in shown:
+        for index, name in enumerate(ids):
+            result = study.hips[side].results.get(name)
+            if not isinstance(result, Measured) or result.slice_ras_s_mm is None or abs(result.slice_ras_s_mm - level) > 1e-6:
+                continue
+            a, b = at(np.array(result.points_ras_mm))
+            color = LINE_COLORS.get(name, "#ffffff")
+            dash = "" if index == 0 else ' stroke-dasharray="6 3"'
+            label = f"{name[:3].upper()} {result.value:.1f} mm"
+            middle = 0.5 * (a + b)
+            up = 34 + 20 * index
+            parts.append(f'<line x1="{a[0]:.2f}" y1="{a[1]:.2f}" x2="{b[0]:.2f}" y2="{b[1]:.2f}" stroke="black" stroke-width="4.5"/>')
+            parts.append(f'<line x1="{a[0]:.2f}" y1="{a[1]:.2f}" x2="{b[0]:.2f}" y2="{b[1]:.2f}" stroke="{color}" stroke-width="2"{dash}/>')
+            for end in (a, b):
+                parts.append(f'<circle cx="{end[0]:.2f}" cy="{end[1]:.2f}" r="2.6" fill="{color}" stroke="black"/>')
+            parts.append(
+                f'<text x="{middle[0]:.1f}" y="{max(a[1], b[1]) + up:.1f}" text-anchor="middle" fill="{color}" stroke="black" stroke-width="3" paint-order="stroke" font-size="15">{label}</text>'
+            )
+    for word, place, anchor in (("R", 6, "start"), ("L", width - 6, "end")):
+        parts.append(f'<text x="{place}" y="20" text-anchor="{anchor}" fill="white" stroke="black" stroke-width="3" paint-order="stroke" font-size="18">{word}</text>')
+    caption = f"Axial plane at S {level:.1f} mm; the patient's right is on the left."
+    return Picture(caption, _svg(width, height, parts, caption))
+
+
+def _svg(width: float, height: float, parts: list[str], title: str) -> str:
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" role="img" font-family="sans-serif">'
+        f"<title>{html.escape(title)}</title>{''.join(parts)}</svg>"
+    )
+
+
+def _outline(mask: Mask, level: float) -> Array:
+    """Outline of a mask in an axial plane, as drawn by its voxels' half-level; segments (N, 2, 3) RAS."""
+    corners = mask.grid.to_ras(np.array(np.meshgrid(*[[-0.5, n - 0.5] for n in mask.grid.shape], indexing="ij")).reshape(3, -1).T)
+    low, high = corners.min(0) - 1, corners.max(0) + 1
+    if not low[2] + 1 <= level <= high[2] - 1:
+        return np.zeros((0, 2, 3))
+    h = max(0.5, 0.75 * float(mask.grid.spacing.min()))
+    x, y = np.arange(low[0], high[0], h), np.arange(low[1], high[1], h)
+    plane = _plane(mask.array, mask.grid, x, y, level, 1 if mask.grid.spacing.max() < 2 else 0)
+    lines = contour_lines(ndimage.gaussian_filter(plane, 0.6).T - 0.5)
+    return np.concatenate([np.array([x[0], y[0]]) + h * lines, np.full((len(lines), 2, 1), level)], axis=2)
+
+
+def _window(volume: Volume) -> tuple[float, float]:
+    sample = volume.array[tuple(slice(None, None, max(1, n // 96)) for n in volume.array.shape)]
+    low, high = np.percentile(sample, [1.0, 99.0])
+    return float(low), float(max(high, low + 1e-3))
+
+
+def bones_picture(study: StudyResult, width: int = 900, height: int = 640) -> Picture | None:
+    """Render the bones from behind with the shortest 3D distances; None where no OpenGL can be had."""
+    renderer = vtk.vtkRenderer()
+    renderer.SetBackground(1, 1, 1)
+    bounds: list[Array] = []
+    for _side, hip in study.hips.items():
+        for key, mask in hip.masks.items():
+            surface = _surface(mask)
+            if surface.GetNumberOfPoints() == 0:
+                continue
+            mapper = vtk.vtkPolyDataMapper()
+            mapper.SetInputData(surface)
+            mapper.ScalarVisibilityOff()
+            actor = vtk.vtkActor()
+            actor.SetMapper(mapper)
+            actor.GetProperty().SetColor(*(c / 255.0 for c in definitions()[key].color))
+            actor.GetProperty().SetOpacity(1.0 if key in ("hip", "femur") else 0.55)
+            actor.GetProperty().SetSpecular(0.15)
+            renderer.AddActor(actor)
+        for name, color in (("ifs_3d", (0.85, 0.1, 0.1)), ("ifs_axial", (0.9, 0.7, 0.0))):
+            result = hip.results.get(name)
+            if isinstance(result, Measured):
+                renderer.AddActor(_tube(np.array(result.points_ras_mm), color))
+        tip = hip.landmarks["lesser_trochanter_tip"].position_ras_mm
+        if tip is not None:
+            bounds.append(np.array(tip))
+    if not bounds:
+        return None
+    focus = np.mean(bounds, axis=0)
+    camera = renderer.GetActiveCamera()
+    camera.SetFocalPoint(*focus)
+    camera.SetPosition(*(focus + np.array([0.0, -700.0, 120.0])))
+    camera.SetViewUp(0, 0, 1)
+    camera.ParallelProjectionOn()
+    camera.SetParallelScale(75.0 if len(bounds) == 1 else 0.36 * float(np.ptp(np.array(bounds)[:, 0])) + 55.0)
+    renderer.ResetCameraClippingRange()
+    window = vtk.vtkRenderWindow()
+    window.SetOffScreenRendering(1)
+    window.SetMultiSamples(0)
+    window.SetSize(width, height)
+    window.AddRenderer(renderer)
+    if not window.SupportsOpenGL():
+        return None
+    window.Render()
+    grab = vtk.vtkWindowToImageFilter()
+    grab.SetInput(window)
+    grab.ReadFrontBufferOff()
+    grab.Update()
+    image = grab.GetOutput()
+    columns, rows, _ = image.GetDimensions()
+    pixels = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(rows, columns, -1)[::-1, :, :3]
+    window.Finalize()
+    if pixels.std() < 1.0:
+        return None
+    return Picture("Bones from behind (the patient's right is on the right); red: shortest 3D distance, yellow: axial one.", png=png_bytes(pixels))
+
+
+def _surface(mask: Mask) -> Any:
+    """A surface of a mask for looking at, RAS, at about 1.2 mm (finer than the eye needs in a report)."""
+    factors = np.maximum(1, np.floor(1.3 / mask.grid.spacing)).astype(int)
+    array = np.pad(mask.array[tuple(slice(None, None, int(f)) for f in factors)], 2)
+    phi = signed_distance(array, mask.grid.spacing * factors, far=False)
+    image = vtk.vtkImageData()
+    image.SetDimensions(*array.shape)
+    image.GetPointData().SetScalars(numpy_to_vtk(np.ascontiguousarray(phi.transpose(2, 1, 0)).reshape(-1), deep=True))
+    contour = vtk.vtkFlyingEdges3D()
+    contour.SetInputData(image)
+    contour.SetValue(0, 0.0)
+    contour.ComputeNormalsOff()
+    smooth = vtk.vtkWindowedSincPolyDataFilter()
+    smooth.SetInputConnection(contour.GetOutputPort())
+    smooth.SetNumberOfIterations(15)
+    smooth.SetPassBand(0.1)
+    affine = mask.grid.affine.copy()
+    affine[:3, 3] = mask.grid.to_ras(-2.0 * factors)
+    affine[:3, :3] = affine[:3, :3] * factors
+    matrix = vtk.vtkMatrix4x4()
+    for row in range(4):
+        for column in range(4):
+            matrix.SetElement(row, column, float(affine[row, column]))
+    transform = vtk.vtkTransform()
+    transform.SetMatrix(matrix)
+    move = vtk.vtkTransformPolyDataFilter()
+    move.SetTransform(transform)
+    move.SetInputConnection(smooth.GetOutputPort())
+    normals = vtk.vtkPolyDataNormals()
+    normals.SetInputConnection(move.GetOutputPort())
+    normals.SplittingOff()
+    normals.Update()
+    return normals.GetOutput()
+
+
+def _tube(points: Array, color: tuple[float, float, float]) -> Any:
+    line = vtk.vtkLineSource()
+    line.SetPoint1(*points[0])
+    line.SetPoint2(*points[1])
+    tube = vtk.vtkTubeFilter()
+    tube.SetInputConnection(line.GetOutputPort())
+    tube.SetRadius(1.1)
+    tube.SetNumberOfSides(16)
+    tube.CappingOn()
+    mapper = vtk.vtkPolyDataMapper()
+    mapper.SetInputConnection(tube.GetOutputPort())
+    actor = vtk.vtkActor()
+    actor.SetMapper(mapper)
+    actor.GetProperty().SetColor(*color)
+    return actor
+
+
+def profile_picture(study: StudyResult, cutoffs: dict[str, float]) -> Picture | None:
+    """Plot the spaces along the axial planes, offset from the tip of the lesser trochanter; cutoffs as dotted lines."""
+    series = []
+    for side, hip in study.hips.items():
+        tip = hip.landmarks["lesser_trochanter_tip"].position_ras_mm
+        for name, space in hip.spaces.items():
+            if not isinstance(space, Space) or tip is None:
+                continue
+            points = [(p.level_mm - tip[2], p.distance_mm) for p in space.profile if p.distance_mm is not None]
+            if points:
+                series.append((side, name, points))
+    if not series:
+        return None
+    width, height, left, bottom = 760.0, 320.0, 52.0, 44.0
+    values = [v for _, _, points in series for _, v in points]
+    offsets = [u for _, _, points in series for u, _ in points]
+    top_value = 10.0 * np.ceil((max(*values, *cutoffs.values()) + 3.0) / 10.0)
+    low, high = min(offsets) - 1.0, max(offsets) + 1.0
+
+    def px(u: float, v: float) -> tuple[float, float]:
+        return left + (u - low) / (high - low) * (width - left - 150.0), height - bottom - v / top_value * (height - bottom - 12.0)
+
+    parts = ['<rect width="760" height="320" fill="white"/>']
+    for v in np.arange(0.0, top_value + 1e-6, 10.0 if top_value > 30 else 5.0):
+        (x0, y0), (x1, _) = px(low, v), px(high, v)
+        parts.append(f'<line x1="{x0:.1f}" y1="{y0:.1f}" x2="{x1:.1f}" y2="{y0:.1f}" stroke="#dddddd"/>')
+        parts.append(f'<text x="{left - 8}" y="{y0 + 4:.1f}" text-anchor="end" font-size="12">{v:g}</text>')
+    for u in np.arange(np.ceil(low / 5) * 5, high, 5.0):
+        x0, y0 = px(u, 0.0)
+        parts.append(f'<text x="{x0:.1f}" y="{y0 + 17:.1f}" text-anchor="middle" font-size="12">{u:g}</text>')
+    for name, cutoff in cutoffs.items():
+        (x0, y0), (x1, _) = px(low, cutoff), px(high, cutoff)
+        parts.append(f'<line x1="{x0:.1f}" y1="{y0:.1f}" x2="{x1:.1f}" y2="{y0:.1f}" stroke="#555555" stroke-dasharray="2 4"/>')
+        parts.append(f'<text x="{x1 + 6:.1f}" y="{y0 + 4:.1f}" font-size="12" fill="#333333">{name.upper()} cutoff {cutoff:g} mm</text>')
+    for index, (side, name, points) in enumerate(series):
+        path = " ".join("{:.1f},{:.1f}".format(*px(u, v)) for u, v in points)
+        dash = "" if name == "ifs" else ' stroke-dasharray="7 4"'
+        color = SIDE_HEX[side]
+        parts.append(f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2"{dash}/>')
+        for u, v in points:
+            cx, cy = px(u, v)
+            mark = (
+                f'<circle cx="{cx:.1f}" cy="{cy:.1f}" r="3" fill="{color}"/>'
+                if side is Side.RIGHT
+                else f'<rect x="{cx - 3:.1f}" y="{cy - 3:.1f}" width="6" height="6" fill="white" stroke="{color}" stroke-width="1.5"/>'
+            )
+            parts.append(mark)
+        ly = 22.0 + 18.0 * index
+        parts.append(f'<line x1="{width - 140}" y1="{ly}" x2="{width - 108}" y2="{ly}" stroke="{color}" stroke-width="2"{dash}/>')
+        parts.append(f'<text x="{width - 102}" y="{ly + 4}" font-size="12">{name.upper()} {side.value}</text>')
+    parts.append(f'<text x="{(left + width - 150) / 2:.0f}" y="{height - 8}" text-anchor="middle" font-size="13">above the tip of the lesser trochanter (mm)</text>')
+    parts.append(f'<text x="14" y="{height / 2:.0f}" text-anchor="middle" font-size="13" transform="rotate(-90 14 {height / 2:.0f})">space (mm)</text>')
+    caption = "Space in each axial plane through the lesser trochanter; dots: right, squares: left."
+    return Picture(caption, _svg(width, height, parts, caption))
+
+
+def scale_picture(measurement_id: str, values: dict[Side, float], rows: list[ReferenceRow]) -> Picture:
+    """Draw published means ± SD and cutoffs on one scale with the measured values of both sides."""
+    drawn = [row for row in rows if row.mean_mm is not None and row.sd_mm is not None]
+    cutoffs = sorted({(row.cutoff_mm, row.study) for row in rows if row.cutoff_mm is not None})
+    top = max([*(row.mean_mm + 1.3 * row.sd_mm for row in drawn if row.mean_mm and row.sd_mm), *values.values(), *(c[0] for c in cutoffs)], default=40.0)
+    width, left = 760.0, 225.0
+    height = 62.0 + 17.0 * len(drawn)
+
+    def px(v: float) -> float:
+        return left + v / (1.08 * top) * (width - left - 20.0)
+
+    parts = [f'<rect width="{width}" height="{height}" fill="white"/>']
+    for index, row in enumerate(drawn):
+        assert row.mean_mm is not None and row.sd_mm is not None
+        y = 40.0 + 17.0 * index
+        who = {"F": ", women", "M": ", men", None: ""}[row.sex]
+        gray = "#666666" if row.group == "control" else "#111111"
+        parts.append(f'<text x="{left - 10}" y="{y + 4}" text-anchor="end" font-size="12">{html.escape(row.study)}, {row.group}{who}</text>')
+        parts.append(f'<line x1="{px(row.mean_mm - row.sd_mm):.1f}" y1="{y}" x2="{px(row.mean_mm + row.sd_mm):.1f}" y2="{y}" stroke="{gray}" stroke-width="{2 if row.group == "control" else 5}"/>')
+        parts.append(f'<circle cx="{px(row.mean_mm):.1f}" cy="{y}" r="4" fill="{"white" if row.group == "control" else gray}" stroke="{gray}" stroke-width="1.5"/>')
+    for cutoff, study in cutoffs:
+        assert cutoff is not None
+        parts.append(f'<line x1="{px(cutoff):.1f}" y1="28" x2="{px(cutoff):.1f}" y2="{height - 22}" stroke="#555555" stroke-dasharray="2 4"><title>{html.escape(study)}</title></line>')
+    for side, value in values.items():
+        parts.append(f'<line x1="{px(value):.1f}" y1="22" x2="{px(value):.1f}" y2="{height - 22}" stroke="{SIDE_HEX[side]}" stroke-width="2.5"/>')
+        anchor, shift = ("start", 3) if side is Side.LEFT and len(values) > 1 and value >= values[Side.RIGHT] or side is Side.RIGHT and value >= max(values.values()) else ("end", -3)
+        parts.append(f'<text x="{px(value) + shift:.1f}" y="16" text-anchor="{anchor}" font-size="13" fill="{SIDE_HEX[side]}">{side.value} {value:.1f}</text>')
+    step = 5.0 if top < 60 else 10.0
+    for v in np.arange(0.0, 1.05 * top, step):
+        parts.append(f'<text x="{px(v):.1f}" y="{height - 6}" text-anchor="middle" font-size="11">{v:g}</text>')
+    caption = f"{measurement(measurement_id).title} in mm beside published groups (mean ± SD; thick: impingement, thin: control; dotted: cutoffs)."
+    return Picture(caption, _svg(width, height, parts, caption))
+
+
+def side_levels(hip: HipResult) -> list[float]:
+    """Levels whose slices a report shows for one side: those of its axial minima."""
+    levels = []
+    for name in ("ifs_axial", "qfs_axial"):
+        result = hip.results.get(name)
+        if isinstance(result, Measured) and result.slice_ras_s_mm is not None and result.slice_ras_s_mm not in levels:
+            levels.append(result.slice_ras_s_mm)
+    return levels
+

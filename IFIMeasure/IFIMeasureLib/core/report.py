@@ -1,0 +1,180 @@
+"""The report of a study: one self-contained HTML file, readable in gray, printable on A4 and Letter.
+
+It names no patient. All text from outside is escaped.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+from typing import Any
+
+from .measurements import MEASUREMENTS, measurement
+from .pictures import Picture, axial_picture, bones_picture, profile_picture, scale_picture, side_levels
+from .reference_values import reference_rows, statements
+from .study import StudyResult
+from .tables import landmark_rows
+from .values import Measured, Result, Side
+
+_STYLE = """
+:root { color-scheme: light; }
+body { font: 15px/1.45 system-ui, sans-serif; color: #111; background: #fff; max-width: 1000px; margin: 1.5em auto; padding: 0 1em; }
+h1 { font-size: 1.5em; margin: 0 0 .2em; } h2 { font-size: 1.15em; margin: 1.6em 0 .4em; border-bottom: 1px solid #999; }
+table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .25em .6em; border-bottom: 1px solid #ccc; vertical-align: top; }
+.value { font-weight: 600; white-space: nowrap; font-variant-numeric: tabular-nums; } .quiet { color: #444; font-size: .88em; }
+figure { margin: .8em 0; break-inside: avoid; } figure svg, figure img { width: 100%; height: auto; border: 1px solid #bbb; } figcaption { font-size: .88em; color: #333; }
+.below::before { content: "\\25BC\\00a0"; } .note { border-left: 4px solid #555; padding-left: .7em; }
+tr { break-inside: avoid; } h2 { break-after: avoid; }
+@page { margin: 14mm; } @media print { body { margin: 0; max-width: none; font-size: 10.5pt; } }
+"""
+
+
+def report_html(study: StudyResult, provenance: dict[str, Any]) -> str:
+    """Return the report as an HTML document.
+
+    :param provenance: what ``study.json`` holds of versions, inputs and options.
+    """
+    body = ["<h1>Ischiofemoral impingement: measurements</h1>", f'<p class="quiet">{_header(study, provenance)}</p>']
+    body.append('<p class="note">Measurements for research. Not a medical device, no diagnosis: published values stand beside the numbers, not a judgment.</p>')
+    for note in study.notes:
+        body.append(f'<p class="note">{_text(note)}</p>')
+    for side, reason in study.absent_sides.items():
+        body.append(f'<p class="note">The {side.value} side was not measured: {_text(reason)}</p>')
+    body.append("<h2>Values</h2>" + _values(study))
+    scales = []
+    for definition in MEASUREMENTS:
+        if not definition.scored:
+            continue
+        values = {side: r.value for side, hip in study.hips.items() if isinstance(r := hip.results[definition.id], Measured)}
+        rows = [row for row in reference_rows() if row.measurement == definition.id and row.applies_to(study.subject)]
+        if values and rows:
+            scales.append(_figure(scale_picture(definition.id, values, rows)))
+    if scales:
+        body.append("<h2>Beside published values</h2>" + "".join(scales))
+        body.append(_citations(study))
+    body.append("<h2>Where it was measured</h2>")
+    levels: dict[float, list[str]] = {}
+    for side, hip in study.hips.items():
+        for level in side_levels(hip):
+            levels.setdefault(level, []).append(side.value)
+    for level in sorted(levels, reverse=True):
+        body.append(_figure(axial_picture(study, level)))
+    bones = bones_picture(study)
+    body.append(_figure(bones) if bones else '<p class="quiet">No picture in 3D: there is no OpenGL on this machine.</p>')
+    cutoffs = {}
+    for name in ("ifs", "qfs"):
+        found = [row.cutoff_mm for row in reference_rows() if row.measurement == f"{name}_axial" and row.cutoff_mm and row.applies_to(study.subject)]
+        if found:
+            cutoffs[name] = found[0]
+    profile = profile_picture(study, cutoffs)
+    if profile:
+        body.append("<h2>Along the slices</h2>" + _figure(profile))
+    body.append("<h2>Not measurable, and why</h2>" + _reasons(study))
+    body.append("<h2>Landmarks</h2>" + _landmarks(study))
+    body.append("<h2>How the values are defined</h2>" + _definitions())
+    body.append("<h2>Made with</h2>" + _versions(provenance))
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>IFIMeasure report</title><style>{_STYLE}</style></head><body>{''.join(body)}</body></html>\n"
+    )
+
+
+def _text(value: Any) -> str:
+    return html.escape(str(value))
+
+
+def _header(study: StudyResult, provenance: dict[str, Any]) -> str:
+    parts = []
+    subject = study.subject
+    if subject.sex:
+        parts.append({"F": "female", "M": "male"}[subject.sex])
+    if subject.age_years is not None:
+        parts.append(f"{subject.age_years:.0f} years")
+    series = provenance.get("series", {})
+    if series.get("description"):
+        parts.append(f"series {series.get('number', '')}: {series['description']}")
+    grid = study.segmentation.grid
+    parts.append(f"segmentation {study.segmentation.path.name}, {grid.plane_name}, {' × '.join(f'{s:.3g}' for s in grid.spacing)} mm")
+    return " · ".join(_text(p) for p in parts)
+
+
+def _value_cell(result: Result, decimals: int, unit: str) -> str:
+    if isinstance(result, Measured):
+        unit = {"deg": "°"}.get(unit, " " + unit)
+        return f"{result.value:.{decimals}f}{_text(unit)}"
+    return '<span class="quiet">not measurable</span>'
+
+
+def _values(study: StudyResult) -> str:
+    sides = [side for side in (Side.RIGHT, Side.LEFT) if side in study.hips]
+    rows = ["<table><thead><tr><th>Measurement</th>" + "".join(f"<th>{side.value.capitalize()}</th>" for side in sides) + "</tr></thead><tbody>"]
+    for definition in MEASUREMENTS:
+        if definition.compute is None:
+            cell = _value_cell(study.paired[definition.id], definition.decimals, definition.unit)
+            rows.append(f'<tr><td>{_text(definition.title)}</td><td class="value" colspan="{len(sides)}">{cell}</td></tr>')
+            continue
+        cells = []
+        for side in sides:
+            result = study.hips[side].results[definition.id]
+            cell = f'<td><span class="value">{_value_cell(result, definition.decimals, definition.unit)}</span>'
+            if isinstance(result, Measured):
+                if definition.scored:
+                    for s in statements(definition.id, result.value, study.subject):
+                        kind = ' class="quiet below"' if s.below else ' class="quiet"'
+                        cell += f"<div{kind}>{_text(s.text)}</div>"
+                where = f"slice {result.slice_number}" if result.slice_number is not None else ""
+                where += f"{', ' if where else ''}S {result.slice_ras_s_mm:.1f} mm" if result.slice_ras_s_mm is not None else ""
+                if where:
+                    cell += f'<div class="quiet">{where}</div>'
+                cell += "".join(f'<div class="quiet">{_text(note)}</div>' for note in result.notes)
+                if definition.id.startswith("femur_"):
+                    cell += f'<div class="quiet">{_text(result.plane)}</div>'
+            cells.append(cell + "</td>")
+        rows.append(f"<tr><td>{_text(definition.title)}</td>{''.join(cells)}</tr>")
+    return "".join(rows) + "</tbody></table>"
+
+
+def _figure(picture: Picture) -> str:
+    content = picture.svg or f'<img alt="{_text(picture.caption)}" src="data:image/png;base64,{base64.b64encode(picture.png).decode()}">'
+    return f"<figure>{content}<figcaption>{_text(picture.caption)}</figcaption></figure>"
+
+
+def _citations(study: StudyResult) -> str:
+    cited = sorted({row.citation for row in reference_rows() if row.applies_to(study.subject)})
+    known = "" if study.subject.sex else " The sex is not known, so norms by sex are left out (give it with --sex)."
+    return f'<p class="quiet">Published values: {"; ".join(_text(c) for c in cited)}.{known} Leg position moves the space more than the reader does; read it beside the pose.</p>'
+
+
+def _reasons(study: StudyResult) -> str:
+    rows = []
+    for side, hip in study.hips.items():
+        for key, result in hip.results.items():
+            if not isinstance(result, Measured):
+                rows.append(f"<tr><td>{_text(measurement(key).title)}</td><td>{side.value}</td><td>{_text(result.reason)}</td></tr>")
+    for key, result in study.paired.items():
+        if not isinstance(result, Measured):
+            rows.append(f"<tr><td>{_text(measurement(key).title)}</td><td>both</td><td>{_text(result.reason)}</td></tr>")
+    return f"<table><tbody>{''.join(rows)}</tbody></table>" if rows else "<p>Everything was measured.</p>"
+
+
+def _landmarks(study: StudyResult) -> str:
+    rows = [
+        f"<tr><td>{_text(r['landmark'])}</td><td>{_text(r['side'])}</td><td>{_text(r['state'])}</td><td>{_text(_short(r['position_lps_mm']) or r['reason'])}</td></tr>"
+        for r in landmark_rows(study)
+    ]
+    return f"<table><thead><tr><th>Landmark</th><th>Side</th><th>State</th><th>LPS (mm), or why it is missing</th></tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _short(text: str) -> str:
+    return " ".join(f"{float(v):.1f}" for v in text.split())
+
+
+def _definitions() -> str:
+    items = "".join(f"<p><b>{_text(m.title)}</b> (<code>{m.id}</code>): {_text(m.definition)} <span class='quiet'>[{_text(m.citation)}]</span></p>" for m in MEASUREMENTS)
+    return items
+
+
+def _versions(provenance: dict[str, Any]) -> str:
+    versions = ", ".join(f"{_text(k)} {_text(v)}" for k, v in provenance.get("versions", {}).items())
+    inputs = "".join(f"<li>{_text(i['name'])}: SHA-256 {_text(i['sha256'][:16])}…</li>" for i in provenance.get("inputs", [])[:6])
+    return f'<p class="quiet">{versions}</p><ul class="quiet">{inputs}</ul>'

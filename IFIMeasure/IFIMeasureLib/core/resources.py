@@ -1,0 +1,28 @@
+"""Where the tables, definitions and pictures that ship with the module lie."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+
+def resource_path(name: str) -> Path:
+    """Return the path of a file below ``Resources``, such as ``Definitions/landmarks.json``.
+
+    In 3D Slicer and in a checkout ``Resources`` lies beside the package, in a wheel within it.
+
+    :raises FileNotFoundError: where the installation lacks the file.
+    """
+    package = Path(__file__).resolve().parents[1]
+    for root in (package.parent / "Resources", package / "Resources"):
+        if (root / name).exists():
+            return root / name
+    raise FileNotFoundError(f"The installation of IFIMeasure lacks Resources/{name}; install it again.")
+
+
+@functools.lru_cache(maxsize=None)
+def read_json(name: str) -> Any:
+    """Return the content of a JSON file below ``Resources``. Do not change what is returned."""
+    return json.loads(resource_path(name).read_text(encoding="utf-8"))

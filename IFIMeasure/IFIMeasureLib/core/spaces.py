@@ -1,0 +1,231 @@
+"""The ischiofemoral and quadratus femoris spaces of one side: axial profile and 3D minimum (side frame)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable
+
+import numpy as np
+from scipy import spatial
+
+from .imaging import Grid, Mask
+from .placement import ADULT_HEAD_RADIUS_MM, LESSER_TROCHANTER_HALF_HEIGHT, LESSER_TROCHANTER_RADIUS
+from .surface import Patch, closest_between, edge_points, refined_patch
+from .values import Array
+
+_THIN_SLICE_MM = 2.0
+_CUT_STEP_MM = 1.0
+
+
+@dataclass(frozen=True)
+class ProfilePoint:
+    """The space in one axial plane.
+
+    :param level_mm: superior coordinate of the plane, RAS millimeter.
+    :param slice_number: zero-based index along S of the segmentation's slice in that plane; None for a cut between slices.
+    :param distance_mm: the space; None where one of the structures is not in the plane.
+    :param medial_point: (3,) on the ischium or hamstring tendon, side frame.
+    :param lateral_point: (3,) on the lesser trochanter or iliopsoas tendon, side frame.
+    """
+
+    level_mm: float
+    slice_number: int | None
+    distance_mm: float | None
+    medial_point: Array | None
+    lateral_point: Array | None
+
+
+@dataclass(frozen=True)
+class Space:
+    """One space of one side: the axial profile, the smallest of it and the 3D minimum (each None where it cannot be had)."""
+
+    profile: tuple[ProfilePoint, ...]
+    axial: ProfilePoint | None
+    minimum_3d_mm: float | None
+    points_3d: tuple[Array, Array] | None
+    at_edge: bool
+    acquired: bool
+    overlap: bool = False
+
+
+def lesser_trochanter_region(tip: Array, head_radius_mm: float | None) -> Callable[[Array], Array]:
+    """Return a test for points (..., 3) of the femur that belong to the lesser trochanter."""
+    radius = head_radius_mm or ADULT_HEAD_RADIUS_MM
+
+    def belongs(points: Array) -> Array:
+        return np.asarray(
+            (np.abs(points[..., 2] - tip[2]) <= LESSER_TROCHANTER_HALF_HEIGHT * radius + 1e-6)
+            & (np.linalg.norm(points[..., :2] - tip[:2], axis=-1) <= LESSER_TROCHANTER_RADIUS * radius)
+        )
+
+    return belongs
+
+
+def axial_levels(grid: Grid, tip: Array, head_radius_mm: float | None) -> tuple[list[tuple[float, int | None]], bool]:
+    """Levels through the lesser trochanter as (superior coordinate, slice number), and whether they are acquired slices.
+
+    Axial images give their own slices; where these are thin, the two ends of the trochanter are added, so that
+    the result does not hang on which slice happens to be the last. Other images are cut every millimeter.
+
+    :param grid: the whole label map's grid (RAS or side frame: only the third axis is used).
+    """
+    half = LESSER_TROCHANTER_HALF_HEIGHT * (head_radius_mm or ADULT_HEAD_RADIUS_MM)
+    low, high = tip[2] - half, tip[2] + half
+    if grid.axis_tilt_deg(2) < 0.05 and grid.slice_axis == 2:
+        origin, step = grid.affine[2, 3], grid.affine[2, 2]
+        numbers = [k for k in range(grid.shape[2]) if low <= origin + k * step <= high]
+        levels: list[tuple[float, int | None]] = [(float(origin + k * step), k) for k in numbers]
+        if not levels:  # slices thicker than the trochanter is high: the nearest one
+            k = int(np.clip(round((tip[2] - origin) / step), 0, grid.shape[2] - 1))
+            if abs(origin + k * step - tip[2]) <= 0.75 * step:
+                levels = [(float(origin + k * step), k)]
+        if step <= _THIN_SLICE_MM:
+            levels = [(float(low), None), *levels, (float(high), None)]
+        return levels, True
+    count = max(2, int(round((high - low) / _CUT_STEP_MM)))
+    return [(float(level), None) for level in np.linspace(low, high, count + 1)], False
+
+
+def measure_space(
+    medial: list[Mask],
+    lateral: list[tuple[Mask, Callable[[Array], Array] | None]],
+    levels: list[tuple[float, int | None]],
+    acquired: bool,
+) -> Space:
+    """Measure the space between medial and lateral structures of one side (side frame).
+
+    :param medial: the ischium, or the hamstring tendon; their union counts.
+    :param lateral: masks with a test for the points that count (None: all), such as the lesser trochanter.
+    :param levels: from :func:`axial_levels`.
+    """
+    span = np.array([level for level, _ in levels])
+    low_level, high_level = float(span.min()), float(span.max())
+    medial_parts = [_edge(mask, low_level - 45.0, high_level + 45.0, None) for mask in medial]
+    lateral_parts = [_edge(mask, low_level, high_level, belongs) for mask, belongs in lateral]
+    all_medial = np.concatenate([p for p in medial_parts]) if medial_parts else np.zeros((0, 3))
+    all_lateral = np.concatenate([p for p in lateral_parts]) if lateral_parts else np.zeros((0, 3))
+    empty = tuple(ProfilePoint(level, number, None, None, None) for level, number in levels)
+    if not len(all_medial) or not len(all_lateral):
+        return Space(empty, None, None, None, False, acquired)
+    slack = 2.5 + 2.0 * float(min(m.grid.spacing.min() for m in medial))
+    keep_medial = np.zeros(len(all_medial), bool)
+    keep_lateral = np.zeros(len(all_lateral), bool)
+    thickness = max(1.0, 0.75 * float(max(m.grid.spacing[2] for m in medial)))
+    for level in span:
+        a = np.flatnonzero(np.abs(all_medial[:, 2] - level) <= thickness)
+        b = np.flatnonzero(np.abs(all_lateral[:, 2] - level) <= thickness)
+        if len(a) and len(b):
+            _keep_near(all_medial, a, all_lateral, b, 2, slack, keep_medial, keep_lateral)
+    in_plane = _patches(medial, medial_parts, keep_medial), _patches([m for m, _ in lateral], lateral_parts, keep_lateral)
+    tests = [belongs for _, belongs in lateral]
+    profile = []
+    overlap = False
+    for level, number in levels:
+        first = _sections(in_plane[0], [None] * len(medial), level)
+        second = _sections(in_plane[1], tests, level)
+        pair = closest_between(first, second)
+        if pair is None:
+            profile.append(ProfilePoint(level, number, None, None, None))
+            continue
+        overlap |= pair[0] < 0.05
+        profile.append(ProfilePoint(level, number, *pair))
+    measured = [p for p in profile if p.distance_mm is not None]
+    axial = min(measured, key=lambda p: p.distance_mm or 0.0) if measured else None
+    # a minimum in the last plane is no local minimum: a reader must know
+    edges = {profile[0].level_mm, profile[-1].level_mm, *((measured[0].level_mm, measured[-1].level_mm) if measured else ())}
+    at_edge = axial is not None and len(profile) > 2 and axial.level_mm in edges
+
+    keep_medial[:] = False
+    keep_lateral[:] = False
+    _keep_near(
+        all_medial, np.arange(len(all_medial)), all_lateral, np.arange(len(all_lateral)), 3, slack, keep_medial, keep_lateral
+    )
+    near = _patches(medial, medial_parts, keep_medial), _patches([m for m, _ in lateral], lateral_parts, keep_lateral)
+    best = _closest_3d(near, tests)
+    if axial is not None and axial.distance_mm is not None and (best is None or best[0] > axial.distance_mm):
+        # the axial pair lies on the same surfaces, so the 3D minimum is never larger
+        assert axial.medial_point is not None and axial.lateral_point is not None
+        best = (axial.distance_mm, axial.medial_point, axial.lateral_point)
+    return Space(
+        tuple(profile),
+        axial,
+        None if best is None else best[0],
+        None if best is None else (best[1], best[2]),
+        at_edge,
+        acquired,
+        overlap,
+    )
+
+
+def _edge(mask: Mask, low: float, high: float, belongs: Callable[[Array], Array] | None) -> Array:
+    """Edge points of the part of a mask between two levels."""
+    grid = mask.grid
+    corners = grid.to_ras(np.array(np.meshgrid(*[[-0.5, n - 0.5] for n in grid.shape], indexing="ij")).reshape(3, -1).T)
+    box_low, box_high = corners.min(0), corners.max(0)
+    box_low[2], box_high[2] = max(low - grid.spacing[2], box_low[2]), min(high + grid.spacing[2], box_high[2])
+    if box_low[2] >= box_high[2]:
+        return np.zeros((0, 3))
+    ijk = grid.to_ijk(np.array(np.meshgrid(*np.stack([box_low, box_high]).T, indexing="ij")).reshape(3, -1).T)
+    start = np.clip(np.floor(ijk.min(0)).astype(int), 0, mask.array.shape)
+    stop = np.clip(np.ceil(ijk.max(0)).astype(int) + 1, 0, mask.array.shape)
+    box = (slice(start[0], stop[0]), slice(start[1], stop[1]), slice(start[2], stop[2]))
+    points = edge_points(np.ascontiguousarray(mask.array[box]), grid.cropped(box))
+    if belongs is not None:
+        points = points[belongs(points)]
+    return points
+
+
+def _keep_near(
+    first: Array, a: Array, second: Array, b: Array, dimensions: int, slack: float, keep_first: Array, keep_second: Array
+) -> None:
+    """Mark the points that may carry the smallest distance between two sets, within ``slack`` of the rough one."""
+    tree = spatial.cKDTree(first[a, :dimensions])
+    distance, index = tree.query(second[b, :dimensions])
+    limit = distance.min() + slack
+    near = distance <= limit
+    keep_second[b[near]] = True
+    keep_first[a[index[near]]] = True
+    back, _ = spatial.cKDTree(second[b[near], :dimensions]).query(first[a, :dimensions], distance_upper_bound=limit)
+    keep_first[a[back <= limit]] = True
+
+
+def _patches(masks: list[Mask], parts: list[Array], keep: Array) -> list[Patch | None]:
+    patches: list[Patch | None] = []
+    start = 0
+    for mask, part in zip(masks, parts):
+        kept = part[keep[start : start + len(part)]]
+        start += len(part)
+        patches.append(refined_patch(mask.array, mask.grid, kept.min(0), kept.max(0)) if len(kept) else None)
+    return patches
+
+
+def _sections(patches: list[Patch | None], tests: list[Callable[[Array], Array] | None], level: float) -> Array:
+    pieces = []
+    for patch, belongs in zip(patches, tests):
+        if patch is None:
+            continue
+        lines = patch.section(level)
+        if belongs is not None and len(lines):
+            lines = lines[belongs(lines).any(1)]
+        pieces.append(lines)
+    return np.concatenate(pieces) if pieces else np.zeros((0, 2, 3))
+
+
+def _closest_3d(
+    patches: tuple[list[Patch | None], list[Patch | None]], tests: list[Callable[[Array], Array] | None]
+) -> tuple[float, Array, Array] | None:
+    first = [p.surface_points() for p in patches[0] if p is not None]
+    second = []
+    for patch, belongs in zip(patches[1], tests):
+        if patch is None:
+            continue
+        points = patch.surface_points()
+        second.append(points if belongs is None else points[belongs(points)])
+    if not first or not second:
+        return None
+    a, b = np.concatenate(first), np.concatenate(second)
+    if not len(a) or not len(b):
+        return None
+    distance, index = spatial.cKDTree(a).query(b)
+    best = int(distance.argmin())
+    return float(distance[best]), a[index[best]], b[best]

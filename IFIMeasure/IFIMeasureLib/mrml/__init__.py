@@ -1,0 +1,1 @@
+"""Results as MRML nodes, scenes and pictures. The scene is always an argument."""
