@@ -41,12 +41,20 @@ def build_parser() -> argparse.ArgumentParser:
     series.add_argument("folder", type=Path, metavar="FOLDER")
 
     measure = commands.add_parser("measure", help="measure one study", description="Place the landmarks and take every measurement of one study.")
-    measure.add_argument("image", type=Path, nargs="?", metavar="IMAGE", help="DICOM folder, NIfTI, NRRD or MetaImage file; may be left out: it only serves pictures and DICOM data")
+    measure.add_argument(
+        "image", type=Path, nargs="?", metavar="IMAGE", help="DICOM folder, NIfTI, NRRD or MetaImage file; may be left out: it only serves pictures and DICOM data"
+    )
     measure.add_argument("--segmentation", type=Path, required=True, metavar="SEG", help="label map (NIfTI, NRRD), .seg.nrrd or DICOM SEG with at least hip bone and femur")
     measure.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results")
     measure.add_argument("--series", metavar="NUMBER", help="number or UID of the DICOM series to take")
-    measure.add_argument("--labels", metavar="MAPPING", help="which label is what: a preset (totalsegmentator, totalsegmentator_mr, musclemap, bodyparts3d), a JSON file, or JSON such as '{\"1\": \"hip_right\"}'")
-    measure.add_argument("--landmarks", type=Path, action="append", default=[], metavar="FILE", help="Slicer markups (.mrk.json) with points placed by a person; they win; repeatable")
+    measure.add_argument(
+        "--labels",
+        metavar="MAPPING",
+        help='which label is what: a preset (totalsegmentator, totalsegmentator_mr, musclemap, bodyparts3d), a JSON file, or JSON such as \'{"1": "hip_right"}\'',
+    )
+    measure.add_argument(
+        "--landmarks", type=Path, action="append", default=[], metavar="FILE", help="Slicer markups (.mrk.json) with points placed by a person; they win; repeatable"
+    )
     measure.add_argument("--side", choices=("left", "right", "both"), default="both", help="side to measure (default: both)")
     measure.add_argument("--sex", choices=("F", "M"), help="for the norms; else from DICOM")
     measure.add_argument("--age", type=float, metavar="YEARS", help="for the norms; else from DICOM")
@@ -130,7 +138,7 @@ def _gap_note(series: Any) -> str:
     return f"gaps of {gap:.3g} mm between slices" if gap > 0.05 * float(thickness) else ""
 
 
-def _print_table(rows: list[tuple[str, ...]]) -> None:
+def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
@@ -144,10 +152,14 @@ def _measure(options: argparse.Namespace) -> int:
     if options.age is not None and not 0 <= options.age <= 130:
         raise IFIMeasureError(f"--age is {options.age:g}: it must be years between 0 and 130.")
     study = run_study(options, say)
-    kept = {k: (str(v) if isinstance(v, Path) else [str(x) for x in v] if isinstance(v, list) else v) for k, v in vars(options).items() if k not in ("command", "debug", "force", "quiet", "output")}
+    kept = {
+        k: (str(v) if isinstance(v, Path) else [str(x) for x in v] if isinstance(v, list) else v)
+        for k, v in vars(options).items()
+        if k not in ("command", "debug", "force", "quiet", "output")
+    }
     for key in ("image", "segmentation"):
-        kept[key] = Path(kept[key]).name if kept.get(key) not in (None, "None") else None
-    kept["landmarks"] = [Path(p).name for p in kept["landmarks"]]
+        kept[key] = getattr(options, key).name if getattr(options, key) is not None else None
+    kept["landmarks"] = [path.name for path in options.landmarks]
     with outputs.written_whole(options.output) as folder:
         outputs.write_outputs(study, folder, kept, options.output.name or "IFIMeasure", say)
     if not options.quiet:
@@ -191,9 +203,7 @@ def run_study(options: argparse.Namespace, say: Any) -> Any:
         raise IFIMeasureError(f"--series is {options.series!r}, but no IMAGE is given; name the DICOM folder.")
     tags = Subject.from_tags(volume.tags) if volume is not None else Subject()
     subject = Subject(options.sex or tags.sex, options.age if options.age is not None else tags.age_years)
-    study = measure_study(
-        segmentation, resolve_structures(segmentation, mapping, extra), volume, person, Side.parse(options.side), subject, say
-    )
+    study = measure_study(segmentation, resolve_structures(segmentation, mapping, extra), volume, person, Side.parse(options.side), subject, say)
     study.notes[:0] = notes
     return study
 

@@ -113,14 +113,14 @@ def describe(study: StudyResult, options: dict[str, Any]) -> dict[str, Any]:
     for package in ("slicer-core", "vtk", "numpy", "scipy", "SimpleITK", "pydicom"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)
-    inputs = [{"role": "segmentation", "name": study.segmentation.path.name, "sha256": _sha256(study.segmentation.path)}]
+    inputs: list[dict[str, Any]] = [{"role": "segmentation", "name": study.segmentation.path.name, "sha256": _sha256(study.segmentation.path)}]
     series: dict[str, str] = {}
     if study.volume is not None:
         files = study.volume.files
         digest = hashlib.sha256()
         for path in files:
             digest.update(bytes.fromhex(_sha256(path)))
-        image = {"role": "image", "name": study.volume.path.name, "files": len(files)}
+        image: dict[str, Any] = {"role": "image", "name": study.volume.path.name, "files": len(files)}
         image["sha256"] = _sha256(files[0]) if len(files) == 1 else digest.hexdigest()
         inputs.append(image)
         tags = study.volume.tags

@@ -105,13 +105,10 @@ def parse_structure(text: Any, where: str) -> Structure:
         words = set(re.split(r"[^a-z]+", text.lower()))
         if {"femur", "femora"} & words and {"hip", "pelvis"} & words:
             raise IFIMeasureError(
-                f"{where} maps to {text!r}, which joins femur and pelvis: the space between them cannot be measured; "
-                "give femur and hip bone labels of their own."
+                f"{where} maps to {text!r}, which joins femur and pelvis: the space between them cannot be measured; give femur and hip bone labels of their own."
             )
     known = ", ".join(definitions())
-    raise IFIMeasureError(
-        f"{where} maps to {text!r}, which is no known structure; use one of {known}, with _left or _right behind it."
-    )
+    raise IFIMeasureError(f"{where} maps to {text!r}, which is no known structure; use one of {known}, with _left or _right behind it.")
 
 
 def preset_names() -> list[str]:
@@ -137,26 +134,21 @@ def read_label_mapping(labels: str) -> tuple[dict[str, Structure], dict[str, str
         if not labels.lstrip().startswith(("{", "[")):
             path = Path(labels)
             if not path.is_file():
-                raise IFIMeasureError(
-                    f"--labels is {labels!r}: it is no preset ({', '.join(table['presets'])}), no JSON file that exists, and no JSON."
-                )
+                raise IFIMeasureError(f"--labels is {labels!r}: it is no preset ({', '.join(table['presets'])}), no JSON file that exists, and no JSON.")
             where = path.name
             text = path.read_text(encoding="utf-8-sig", errors="replace")
         try:
             raw = json.loads(text)
         except ValueError as error:
-            raise IFIMeasureError(f"{where} is not valid JSON ({error}); write it as {{\"1\": \"hip_right\", …}}.") from None
+            raise IFIMeasureError(f'{where} is not valid JSON ({error}); write it as {{"1": "hip_right", …}}.') from None
         if not isinstance(raw, dict) or not raw:
-            raise IFIMeasureError(f"{where} must be one JSON object that maps labels to structures, as {{\"1\": \"hip_right\"}}.")
+            raise IFIMeasureError(f'{where} must be one JSON object that maps labels to structures, as {{"1": "hip_right"}}.')
     mapping: dict[str, Structure] = {}
     for key, value in raw.items():
         if isinstance(value, list):
             ids = {parse_structure(item, f"{where}: label {key!r}").id for item in value}
             if {"hip", "femur"} <= ids:
-                raise IFIMeasureError(
-                    f"{where}: label {key!r} joins femur and pelvis: the space between them cannot be measured; "
-                    "give femur and hip bone labels of their own."
-                )
+                raise IFIMeasureError(f"{where}: label {key!r} joins femur and pelvis: the space between them cannot be measured; give femur and hip bone labels of their own.")
             raise IFIMeasureError(f"{where}: label {key!r} maps to several structures; a label is one structure.")
         mapping[str(key)] = parse_structure(value, f"{where}: label {key!r}")
     return mapping, extra

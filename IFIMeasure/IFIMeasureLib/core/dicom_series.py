@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -161,9 +162,7 @@ def _series(uid: str, members: list[tuple[Path, Any]]) -> Series:
         elif np.abs(gaps - step).max() > max(0.02 * step, 0.02):
             at = int(np.abs(gaps - step).argmax())
             word = "slices are missing" if gaps[at] > 1.5 * step else "slices are unevenly spaced"
-            series.problem = (
-                f"{word}: after {_at(series.positions[at])} the next slice lies {gaps[at]:.2f} mm on where others are {step:.2f} mm apart"
-            )
+            series.problem = f"{word}: after {_at(series.positions[at])} the next slice lies {gaps[at]:.2f} mm on where others are {step:.2f} mm apart"
     else:
         series.problem = "it is a single slice"
     drift = series.positions - (series.positions @ normal)[:, None] * normal

@@ -170,9 +170,7 @@ class Segmentation:
         shape = self.grid.shape
         low = [min(b[a].start for b in boxes) for a in range(3)]
         high = [max(b[a].stop for b in boxes) for a in range(3)]
-        cut = frozenset(
-            [(a, -1) for a in range(3) if low[a] == 0] + [(a, 1) for a in range(3) if high[a] == shape[a]]
-        )
+        cut = frozenset([(a, -1) for a in range(3) if low[a] == 0] + [(a, 1) for a in range(3) if high[a] == shape[a]])
         box = tuple(slice(max(low[a] - margin, 0), min(high[a] + margin, shape[a])) for a in range(3))
         mask = np.zeros([s.stop - s.start for s in box], dtype=bool)
         for layer in {ref.layer for ref in refs}:
@@ -193,9 +191,9 @@ def _bounding_boxes(array: Array) -> list[Any]:
     """Bounding boxes of labels 1, 2, …, in one pass in the order the memory has."""
     order = sorted(range(3), key=lambda axis: -abs(array.strides[axis]))
     flips = [axis for axis in range(3) if array.strides[axis] < 0]
-    plain = np.flip(array, flips) if flips else array
+    plain = np.flip(array, tuple(flips)) if flips else array
     boxes = ndimage.find_objects(plain.transpose(order))
-    result = []
+    result: list[Any] = []
     for box in boxes:
         if box is None:
             result.append(None)
@@ -236,10 +234,7 @@ def _refuse_unoriented(path: Path) -> None:
         with path.open("rb") as stream:
             head = stream.read(20000).split(b"\n\n")[0]
         if head.startswith(b"NRRD") and not re.search(rb"(?im)^space\s*:", head):
-            raise IFIMeasureError(
-                f"{path}: the NRRD header has no 'space' field, so left and right cannot be told; save it again from a "
-                "program that writes the orientation."
-            )
+            raise IFIMeasureError(f"{path}: the NRRD header has no 'space' field, so left and right cannot be told; save it again from a program that writes the orientation.")
 
 
 def _nifti_header(path: Path, size: int = 352) -> bytes:
@@ -298,12 +293,12 @@ def _array_view(image: Any) -> Array:
     """[i, j, k] view that keeps its image alive."""
     view = sitk.GetArrayViewFromImage(image)
 
-    class _Owned(np.ndarray):  # type: ignore[type-arg]
+    class _Owned(np.ndarray):
         owner: Any
 
     owned = view.view(_Owned)
     owned.owner = image
-    return owned.T
+    return np.asanyarray(owned.T)
 
 
 def read_segmentation(path: Path) -> Segmentation:
@@ -422,15 +417,12 @@ def _read_dicom_seg(path: Path) -> Segmentation:
             volume = source.get_volume(segment_numbers=[number], combine_segments=True, relabel=True, dtype=np.uint8, allow_missing_positions=True)
             array = np.asarray(volume.array) > 0
             affine = np.asarray(volume.affine)
-            for layer, taken in enumerate(layers):  # segments that overlap go to layers of their own
-                if taken.shape == array.shape and not (taken[array] > 0).any():
-                    taken[array] = number
-                    break
-            else:
-                layer = len(layers)
-                fresh = np.zeros(array.shape, np.uint16)
-                fresh[array] = number
-                layers.append(fresh)
+            # segments that overlap go to layers of their own
+            free = [n for n, taken in enumerate(layers) if not taken[array].any()]
+            layer = free[0] if free else len(layers)
+            if not free:
+                layers.append(np.zeros(array.shape, np.uint16))
+            layers[layer][array] = number
             segments.append(SegmentRef(str(source.get_segment_description(number).SegmentLabel), layer, int(number)))
     except (RuntimeError, ValueError, AttributeError, KeyError, TypeError) as error:
         raise IFIMeasureError(f"{path}: this DICOM segmentation cannot be read ({_first_sentence(error)}).") from None
@@ -445,4 +437,3 @@ def _read_dicom_seg(path: Path) -> Segmentation:
 
 def _first_sentence(error: BaseException) -> str:
     return str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
-

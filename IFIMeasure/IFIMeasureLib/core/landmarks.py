@@ -69,7 +69,7 @@ def empty_landmarks() -> LandmarkSet:
 
 def landmark_label(side: Side, landmark_id: str) -> str:
     """Return the label of a landmark's control point, such as ``Left lesser trochanter tip``."""
-    title = landmark_definitions()[landmark_id].title
+    title: str = landmark_definitions()[landmark_id].title
     return f"{side.value.capitalize()} {title[0].lower()}{title[1:]}"
 
 
@@ -91,7 +91,7 @@ def landmark_description(landmark: Landmark) -> str:
         return "automatic at RAS " + " ".join(f"{v:.3f}" for v in landmark.position_ras_mm)
     if landmark.state is LandmarkState.MISSING:
         return f"missing: {landmark.reason}"
-    return landmark.state.value
+    return str(landmark.state.value)
 
 
 def parse_origin(description: str, position_ras_mm: tuple[float, float, float] | None, status: str) -> Landmark:
@@ -113,12 +113,7 @@ def parse_origin(description: str, position_ras_mm: tuple[float, float, float] |
 
 def merge(automatic: LandmarkSet, person: LandmarkSet) -> LandmarkSet:
     """Return the automatic landmarks with a person's in their place, point by point."""
-    return {
-        key: person[key]
-        if key in person and (person[key].state is LandmarkState.MANUAL or _marked_missing(person[key]))
-        else landmark
-        for key, landmark in automatic.items()
-    }
+    return {key: person[key] if key in person and (person[key].state is LandmarkState.MANUAL or _marked_missing(person[key])) else landmark for key, landmark in automatic.items()}
 
 
 def _marked_missing(landmark: Landmark) -> bool:
@@ -133,7 +128,7 @@ def position(landmarks: LandmarkSet, landmark_id: str) -> Array | None:
 
 def markups_document(landmarks: dict[Side, LandmarkSet], name: str) -> dict[str, Any]:
     """Return the content of a Slicer markups file (schema 1.0.3, LPS millimeter) of one or both sides' landmarks."""
-    points = []
+    points: list[dict[str, Any]] = []
     for side, chosen in landmarks.items():
         for key, landmark in chosen.items():
             definition = landmark_definitions()[key]
@@ -203,9 +198,7 @@ def read_landmarks(path: Path) -> dict[Side, LandmarkSet]:
                 except (TypeError, ValueError):
                     raw = []
                 if len(raw) != 3 or not all(math.isfinite(v) for v in raw):
-                    raise IFIMeasureError(
-                        f"{path}: the position of '{point.get('label')}' is {point.get('position')}, which is not three finite numbers; place the point again."
-                    )
+                    raise IFIMeasureError(f"{path}: the position of '{point.get('label')}' is {point.get('position')}, which is not three finite numbers; place the point again.")
                 place = point3(np.array(raw) * flip)
             landmarks = found.setdefault(side, empty_landmarks())
             if landmarks[key].position_ras_mm is not None and place is not None:

@@ -6,8 +6,8 @@ To add a measurement: one entry in :data:`MEASUREMENTS`, one function beside the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Callable
 
 import numpy as np
 
@@ -47,7 +47,7 @@ class HipData:
 
     def frame(self) -> Array:
         """Rows: lateral, anterior, superior of the pelvis in RAS, for this side."""
-        return self.pelvis_frame * np.array([[self.side.lateral_sign], [1.0], [1.0]])
+        return np.asarray(self.pelvis_frame * np.array([[self.side.lateral_sign], [1.0], [1.0]]))
 
 
 HipMeasure = Callable[[HipData], Result]
@@ -311,9 +311,9 @@ def _pose(kind: str) -> HipMeasure:
             neck = frame @ -_neck(data)
             up = shaft
             neck = neck - up * (neck @ up)
-            value, method = np.arctan2(neck[1], -neck[0]), (
-                "azimuth of the neck axis across the shaft (apparent anteversion); grows with external, falls with internal rotation, "
-                "and holds the femur's own version as well"
+            value, method = (
+                np.arctan2(neck[1], -neck[0]),
+                ("azimuth of the neck axis across the shaft (apparent anteversion); grows with external, falls with internal rotation, and holds the femur's own version as well"),
             )
         return Measured(float(np.degrees(value)), "deg", _points(data, *_AXES), plane=f"frame: {data.pelvis_frame_name}", method=method)
 

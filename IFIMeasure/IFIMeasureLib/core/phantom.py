@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from .imaging import Grid
@@ -193,11 +192,7 @@ class Phantom:
 
     def label_names(self) -> dict[int, str]:
         """Return the structure name of each label value."""
-        return {
-            2 * index + number: f"{structure}_{side.value}"
-            for index, structure in enumerate(STRUCTURES)
-            for number, side in ((1, Side.RIGHT), (2, Side.LEFT))
-        }
+        return {2 * index + number: f"{structure}_{side.value}" for index, structure in enumerate(STRUCTURES) for number, side in ((1, Side.RIGHT), (2, Side.LEFT))}
 
     def _on_grid(self, grid: Grid, side: Side, structure: str, margin: float = 0.0) -> Any:
         """Yield (box, signed distance in the box) for each shape that the grid meets."""
@@ -263,9 +258,7 @@ class Phantom:
             c = [np.linspace(-1, 1, n, dtype=np.float32) for n in grid.shape]
             w = rng.normal(size=4)
             w /= np.abs(w).sum()
-            image *= 1 + bias * (
-                w[0] * c[0][:, None, None] + w[1] * c[1][None, :, None] + w[2] * c[2][None, None, :] + w[3] * (c[0] ** 2)[:, None, None]
-            )
+            image *= 1 + bias * (w[0] * c[0][:, None, None] + w[1] * c[1][None, :, None] + w[2] * c[2][None, None, :] + w[3] * (c[0] ** 2)[:, None, None])
         if snr:
             sd = SIGNALS["t1"]["muscle"] / snr
             for k in range(grid.shape[2]):
@@ -419,10 +412,7 @@ def _build(spec: HipSpec) -> dict[str, list[Any]]:
         RoundCone(on_axis + 4.0 * reach, tip - 6.5 * reach, 12.5, 6.5),
         RoundCone(root + 3.0 * transverse + 2.0 * behind, p["greater"], 16.0, 9.5),
         RoundCone(p["greater"] + np.array([-2.0, -1.0, -10.0]), on_axis + 0.35 * (tip - on_axis) + 6.0 * behind, 9.0, 9.0),
-        *(
-            RoundCone(knee + np.array([0, 0, 20.0]), knee + sign * 24.0 * transverse + 6.0 * behind, 15.0, 21.0)
-            for sign in (-1.0, 1.0)
-        ),
+        *(RoundCone(knee + np.array([0, 0, 20.0]), knee + sign * 24.0 * transverse + 6.0 * behind, 15.0, 21.0) for sign in (-1.0, 1.0)),
     ]
     shift = spec.ischium_shift_mm
     tuber_high = np.array([63.0 + shift, -33.0, -50.0])

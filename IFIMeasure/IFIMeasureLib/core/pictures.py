@@ -85,16 +85,14 @@ def axial_picture(study: StudyResult, level: float, ids: tuple[str, ...] = ("ifs
     def at(points: Array) -> Array:
         return np.stack([(x[-1] - points[..., 0]) / _STEP_MM, (y[-1] - points[..., 1]) / _STEP_MM], axis=-1) + 0.5
 
-    parts = [
-        f'<image width="{width}" height="{height}" href="data:image/png;base64,{base64.b64encode(png_bytes(pixels)).decode()}"/>'
-    ]
+    parts = [f'<image width="{width}" height="{height}" href="data:image/png;base64,{base64.b64encode(png_bytes(pixels)).decode()}"/>']
     for side in shown:
         for key, mask in study.hips[side].masks.items():
             lines = _outline(mask, level)
             if not len(lines):
                 continue
             path = "".join(f"M{a[0]:.1f} {a[1]:.1f}L{b[0]:.1f} {b[1]:.1f}" for a, b in at(lines))
-            color = "#%02x%02x%02x" % definitions()[key].color
+            color = "#{:02x}{:02x}{:02x}".format(*definitions()[key].color)
             parts.append(f'<path d="{path}" stroke="{color}" stroke-width="0.9" fill="none" opacity="0.9"><title>{html.escape(key)} {side.value}</title></path>')
     for side in shown:
         for index, name in enumerate(ids):
@@ -122,8 +120,7 @@ def axial_picture(study: StudyResult, level: float, ids: tuple[str, ...] = ("ifs
 
 def _svg(width: float, height: float, parts: list[str], title: str) -> str:
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" role="img" font-family="sans-serif">'
-        f"<title>{html.escape(title)}</title>{''.join(parts)}</svg>"
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" role="img" font-family="sans-serif"><title>{html.escape(title)}</title>{"".join(parts)}</svg>'
     )
 
 
@@ -329,14 +326,20 @@ def scale_picture(measurement_id: str, values: dict[Side, float], rows: list[Ref
         who = {"F": ", women", "M": ", men", None: ""}[row.sex]
         gray = "#666666" if row.group == "control" else "#111111"
         parts.append(f'<text x="{left - 10}" y="{y + 4}" text-anchor="end" font-size="12">{html.escape(row.study)}, {row.group}{who}</text>')
-        parts.append(f'<line x1="{px(row.mean_mm - row.sd_mm):.1f}" y1="{y}" x2="{px(row.mean_mm + row.sd_mm):.1f}" y2="{y}" stroke="{gray}" stroke-width="{2 if row.group == "control" else 5}"/>')
+        parts.append(
+            f'<line x1="{px(row.mean_mm - row.sd_mm):.1f}" y1="{y}" x2="{px(row.mean_mm + row.sd_mm):.1f}" y2="{y}" stroke="{gray}" stroke-width="{2 if row.group == "control" else 5}"/>'
+        )
         parts.append(f'<circle cx="{px(row.mean_mm):.1f}" cy="{y}" r="4" fill="{"white" if row.group == "control" else gray}" stroke="{gray}" stroke-width="1.5"/>')
     for cutoff, study in cutoffs:
         assert cutoff is not None
-        parts.append(f'<line x1="{px(cutoff):.1f}" y1="28" x2="{px(cutoff):.1f}" y2="{height - 22}" stroke="#555555" stroke-dasharray="2 4"><title>{html.escape(study)}</title></line>')
+        parts.append(
+            f'<line x1="{px(cutoff):.1f}" y1="28" x2="{px(cutoff):.1f}" y2="{height - 22}" stroke="#555555" stroke-dasharray="2 4"><title>{html.escape(study)}</title></line>'
+        )
     for side, value in values.items():
         parts.append(f'<line x1="{px(value):.1f}" y1="22" x2="{px(value):.1f}" y2="{height - 22}" stroke="{SIDE_HEX[side]}" stroke-width="2.5"/>')
-        anchor, shift = ("start", 3) if side is Side.LEFT and len(values) > 1 and value >= values[Side.RIGHT] or side is Side.RIGHT and value >= max(values.values()) else ("end", -3)
+        anchor, shift = (
+            ("start", 3) if (side is Side.LEFT and len(values) > 1 and value >= values[Side.RIGHT]) or (side is Side.RIGHT and value >= max(values.values())) else ("end", -3)
+        )
         parts.append(f'<text x="{px(value) + shift:.1f}" y="16" text-anchor="{anchor}" font-size="13" fill="{SIDE_HEX[side]}">{side.value} {value:.1f}</text>')
     step = 5.0 if top < 60 else 10.0
     for v in np.arange(0.0, 1.05 * top, step):
@@ -353,4 +356,3 @@ def side_levels(hip: HipResult) -> list[float]:
         if isinstance(result, Measured) and result.slice_ras_s_mm is not None and result.slice_ras_s_mm not in levels:
             levels.append(result.slice_ras_s_mm)
     return levels
-

@@ -46,7 +46,7 @@ def side_frame(mask: Mask, side: Side) -> Mask:
 
 def to_ras(point: Array, side: Side) -> Array:
     """Return side-frame points (..., 3) in RAS, or the reverse: the mirror is its own inverse."""
-    return np.asarray(point, float) * np.array([side.lateral_sign, 1.0, 1.0])
+    return np.asarray(np.asarray(point, float) * np.array([side.lateral_sign, 1.0, 1.0]))
 
 
 @dataclass
@@ -102,9 +102,7 @@ class BoneField:
         """Surface points and outward unit normals, (N, 3) each."""
         points = Patch(self.phi, self.grid).surface_points()
         step = 0.7 * float(self.grid.spacing.min())
-        normals = np.stack(
-            [self.sample(points - step * axis) - self.sample(points + step * axis) for axis in np.eye(3)], axis=1
-        )
+        normals = np.stack([self.sample(points - step * axis) - self.sample(points + step * axis) for axis in np.eye(3)], axis=1)
         length = np.linalg.norm(normals, axis=1)
         good = (length > 1e-3) & (length < 10.0)
         return points[good], normals[good] / length[good, None]
@@ -132,9 +130,7 @@ class BoneField:
         total = weight.sum()
         at = np.array([(weight.sum(1) * offsets).sum(), (weight.sum(0) * offsets).sum()]) / total
         du, dv = offsets[:, None] - at[0], offsets[None, :] - at[1]
-        moments = np.array(
-            [[(weight * du * du).sum(), (weight * du * dv).sum()], [(weight * du * dv).sum(), (weight * dv * dv).sum()]]
-        )
+        moments = np.array([[(weight * du * du).sum(), (weight * du * dv).sum()], [(weight * du * dv).sum(), (weight * dv * dv).sum()]])
         return float(total * step_mm**2), origin + at[0] * u + at[1] * v, moments / total
 
     def is_cut_within(self, center: Array, radius: float) -> bool:
@@ -277,11 +273,7 @@ def _shaft_and_lesser_trochanter(bone: BoneField, found: Found) -> None:
     scale = found.scale
     bottom = float(bone.low[2]) + 0.5
     cut_below = (2, -1) in bone.cut
-    below = (
-        "the field of view ends above the lesser trochanter"
-        if cut_below
-        else "no lesser trochanter stands out from the shaft of this femur"
-    )
+    below = "the field of view ends above the lesser trochanter" if cut_below else "no lesser trochanter stands out from the shaft of this femur"
     start_level = head[2] - 3.1 * radius
     if bottom > head[2] - 1.8 * radius:
         reason = f"{below} (it ends {head[2] - bottom:.0f} mm below the head center)."
@@ -405,18 +397,18 @@ def _strongest_peak(reach: Array, angles: Array, least: float) -> tuple[int, int
     Prominence is taken along the levels; a bump whose top lies outside the sector (the intertrochanteric
     crest, the flank of the neck) or at the end of the levels is none.
     """
-    candidates = []
-    for column in np.flatnonzero((angles >= _SECTOR[0]) & (angles <= _SECTOR[1])):
-        peaks, properties = signal.find_peaks(reach[:, column], prominence=least)
-        candidates += [(float(p), int(peak), int(column)) for peak, p in zip(peaks, properties["prominences"])]
+    candidates: list[tuple[float, int, int]] = []
+    for index in np.flatnonzero((angles >= _SECTOR[0]) & (angles <= _SECTOR[1])):
+        peaks, properties = signal.find_peaks(reach[:, index], prominence=least)
+        candidates += [(float(p), int(peak), int(index)) for peak, p in zip(peaks, properties["prominences"])]
     for _, row, column in sorted(candidates, reverse=True):
         for _ in range(60):  # climb to the top of the bump
             low, left = max(row - 1, 0), max(column - 1, 0)
             window = reach[low : row + 2, left : column + 2]
-            r, c = np.unravel_index(window.argmax(), window.shape)
-            if (low + int(r), left + int(c)) == (row, column):
+            climb = divmod(int(window.argmax()), window.shape[1])
+            if (low + climb[0], left + climb[1]) == (row, column):
                 break
-            row, column = low + int(r), left + int(c)
+            row, column = low + climb[0], left + climb[1]
         if 3 <= row <= len(reach) - 4 and _SECTOR[0] <= angles[column] <= _SECTOR[1]:
             return row, column
     return None
@@ -569,7 +561,7 @@ def place_attachments(femur: BoneField, hip: BoneField, found: Found) -> None:
     tip = found.points.get("lesser_trochanter_tip")
     lowest = found.points.get("ischial_tuberosity_lowest")
     wanted = {"quadratus_ischium_superior": 1.45, "quadratus_ischium_inferior": 0.35}
-    hip_points, hip_normals = hip.surface()
+    hip_points, _hip_normals = hip.surface()
     for name, up in wanted.items():
         if lowest is None:
             found.missing[name] = "it is found from the lowest point of the ischium, which is missing."

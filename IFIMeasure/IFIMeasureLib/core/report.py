@@ -170,8 +170,7 @@ def _short(text: str) -> str:
 
 
 def _definitions() -> str:
-    items = "".join(f"<p><b>{_text(m.title)}</b> (<code>{m.id}</code>): {_text(m.definition)} <span class='quiet'>[{_text(m.citation)}]</span></p>" for m in MEASUREMENTS)
-    return items
+    return "".join(f"<p><b>{_text(m.title)}</b> (<code>{m.id}</code>): {_text(m.definition)} <span class='quiet'>[{_text(m.citation)}]</span></p>" for m in MEASUREMENTS)
 
 
 def _versions(provenance: dict[str, Any]) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
 
 import numpy as np
 from scipy import spatial
@@ -82,7 +82,7 @@ def axial_levels(grid: Grid, tip: Array, head_radius_mm: float | None) -> tuple[
         if step <= _THIN_SLICE_MM:
             levels = [(float(low), None), *levels, (float(high), None)]
         return levels, True
-    count = max(2, int(round((high - low) / _CUT_STEP_MM)))
+    count = max(2, round((high - low) / _CUT_STEP_MM))
     return [(float(level), None) for level in np.linspace(low, high, count + 1)], False
 
 
@@ -102,8 +102,8 @@ def measure_space(
     low_level, high_level = float(span.min()), float(span.max())
     medial_parts = [_edge(mask, low_level - 45.0, high_level + 45.0, None) for mask in medial]
     lateral_parts = [_edge(mask, low_level, high_level, belongs) for mask, belongs in lateral]
-    all_medial = np.concatenate([p for p in medial_parts]) if medial_parts else np.zeros((0, 3))
-    all_lateral = np.concatenate([p for p in lateral_parts]) if lateral_parts else np.zeros((0, 3))
+    all_medial = np.concatenate(medial_parts) if medial_parts else np.zeros((0, 3))
+    all_lateral = np.concatenate(lateral_parts) if lateral_parts else np.zeros((0, 3))
     empty = tuple(ProfilePoint(level, number, None, None, None) for level, number in levels)
     if not len(all_medial) or not len(all_lateral):
         return Space(empty, None, None, None, False, acquired)
@@ -137,9 +137,7 @@ def measure_space(
 
     keep_medial[:] = False
     keep_lateral[:] = False
-    _keep_near(
-        all_medial, np.arange(len(all_medial)), all_lateral, np.arange(len(all_lateral)), 3, slack, keep_medial, keep_lateral
-    )
+    _keep_near(all_medial, np.arange(len(all_medial)), all_lateral, np.arange(len(all_lateral)), 3, slack, keep_medial, keep_lateral)
     near = _patches(medial, medial_parts, keep_medial), _patches([m for m, _ in lateral], lateral_parts, keep_lateral)
     best = _closest_3d(near, tests)
     if axial is not None and axial.distance_mm is not None and (best is None or best[0] > axial.distance_mm):
@@ -175,9 +173,7 @@ def _edge(mask: Mask, low: float, high: float, belongs: Callable[[Array], Array]
     return points
 
 
-def _keep_near(
-    first: Array, a: Array, second: Array, b: Array, dimensions: int, slack: float, keep_first: Array, keep_second: Array
-) -> None:
+def _keep_near(first: Array, a: Array, second: Array, b: Array, dimensions: int, slack: float, keep_first: Array, keep_second: Array) -> None:
     """Mark the points that may carry the smallest distance between two sets, within ``slack`` of the rough one."""
     tree = spatial.cKDTree(first[a, :dimensions])
     distance, index = tree.query(second[b, :dimensions])
@@ -211,9 +207,7 @@ def _sections(patches: list[Patch | None], tests: list[Callable[[Array], Array] 
     return np.concatenate(pieces) if pieces else np.zeros((0, 2, 3))
 
 
-def _closest_3d(
-    patches: tuple[list[Patch | None], list[Patch | None]], tests: list[Callable[[Array], Array] | None]
-) -> tuple[float, Array, Array] | None:
+def _closest_3d(patches: tuple[list[Patch | None], list[Patch | None]], tests: list[Callable[[Array], Array] | None]) -> tuple[float, Array, Array] | None:
     first = [p.surface_points() for p in patches[0] if p is not None]
     second = []
     for patch, belongs in zip(patches[1], tests):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Callable
 
 import numpy as np
 
@@ -49,9 +49,7 @@ class StudyResult:
         return self.paired[measurement_id] if side is None else self.hips[side].results[measurement_id]
 
 
-def resolve_structures(
-    segmentation: Segmentation, mapping: dict[str, Structure] | None, extra_names: dict[str, str] | None = None
-) -> dict[Structure, list[SegmentRef]]:
+def resolve_structures(segmentation: Segmentation, mapping: dict[str, Structure] | None, extra_names: dict[str, str] | None = None) -> dict[Structure, list[SegmentRef]]:
     """Return which segments make up each structure.
 
     :param mapping: from label values or segment names, as the person gave it; None to go by the file's names.
@@ -75,9 +73,7 @@ def resolve_structures(
     for wanted in ("hip", "femur"):
         if not any(structure.id == wanted for structure in found):
             have = ", ".join(sorted(s.name for s in found))
-            raise IFIMeasureError(
-                f"{segmentation.path}: there is no {definitions()[wanted].title.lower()} ({wanted}); present are {have} (labels {present})."
-            )
+            raise IFIMeasureError(f"{segmentation.path}: there is no {definitions()[wanted].title.lower()} ({wanted}); present are {have} (labels {present}).")
     return found
 
 
@@ -104,9 +100,7 @@ def _center(mask: Mask) -> Array:
     """Center of gravity in RAS, by the projections onto the axes (no list of voxels is made)."""
     array = mask.array
     total = max(int(array.sum()), 1)
-    center = [
-        float((array.sum(axis=tuple(b for b in range(3) if b != a)) * np.arange(array.shape[a])).sum() / total) for a in range(3)
-    ]
+    center = [float((array.sum(axis=tuple(b for b in range(3) if b != a)) * np.arange(array.shape[a])).sum() / total) for a in range(3)]
     return mask.grid.to_ras(np.array(center))
 
 
@@ -155,9 +149,7 @@ def _crop(mask: Mask) -> Mask:
     used = [np.flatnonzero(mask.array.any(axis=tuple(b for b in range(3) if b != a))) for a in range(3)]
     shape = mask.array.shape
     box = tuple(slice(max(int(u[0]) - 1, 0), min(int(u[-1]) + 2, n)) for u, n in zip(used, shape))
-    cut = frozenset(
-        (axis, end) for axis, end in mask.cut if (used[axis][0] == 0 if end < 0 else used[axis][-1] == shape[axis] - 1)
-    )
+    cut = frozenset((axis, end) for axis, end in mask.cut if (used[axis][0] == 0 if end < 0 else used[axis][-1] == shape[axis] - 1))
     return Mask(mask.array[box], mask.grid.cropped((box[0], box[1], box[2])), cut)
 
 
@@ -169,21 +161,15 @@ def _check_sides(masks: dict[Side, dict[str, Mask]], path: object) -> None:
         if pair[0] is not None and pair[1] is not None:
             right, left = _center(pair[0]), _center(pair[1])
             if right[0] < left[0]:
-                raise IFIMeasureError(
-                    f"{path}: left and right are swapped: the {key} labeled right lies {left[0] - right[0]:.0f} mm to the patient's left of the other; {advice}."
-                )
+                raise IFIMeasureError(f"{path}: left and right are swapped: the {key} labeled right lies {left[0] - right[0]:.0f} mm to the patient's left of the other; {advice}.")
     for side in Side:
         femur, hip = masks[side].get("femur"), masks[side].get("hip")
         if femur is not None and hip is not None:
             lateral = (_center(femur)[0] - _center(hip)[0]) * side.lateral_sign
             if lateral < -5.0:
-                raise IFIMeasureError(
-                    f"{path}: left and right are swapped: the femur labeled {side.value} lies {-lateral:.0f} mm medial of its hip bone; {advice}."
-                )
+                raise IFIMeasureError(f"{path}: left and right are swapped: the femur labeled {side.value} lies {-lateral:.0f} mm medial of its hip bone; {advice}.")
             if abs(lateral) > 160.0:
-                raise IFIMeasureError(
-                    f"{path}: the {side.value} femur and hip bone lie {lateral:.0f} mm apart, so they belong to different sides; {advice}."
-                )
+                raise IFIMeasureError(f"{path}: the {side.value} femur and hip bone lie {lateral:.0f} mm apart, so they belong to different sides; {advice}.")
 
 
 def check_match(image: Grid, segmentation: Grid, path: object) -> str:
@@ -203,9 +189,7 @@ def check_match(image: Grid, segmentation: Grid, path: object) -> str:
     same_size = image.shape == segmentation.shape and np.allclose(image.spacing, segmentation.spacing, atol=1e-3)
     shift = float(np.linalg.norm(image.affine[:3, 3] - segmentation.affine[:3, 3]))
     if over.max() > tolerance or (same_size and shift > 0.5 * float(image.spacing.min())):
-        raise IFIMeasureError(
-            f"{path}: image and segmentation do not lie in the same place: {difference}; give the segmentation made on this image."
-        )
+        raise IFIMeasureError(f"{path}: image and segmentation do not lie in the same place: {difference}; give the segmentation made on this image.")
     return f"image and segmentation have other voxels over the same space ({difference}); measured on the segmentation's grid"
 
 
@@ -254,9 +238,7 @@ def measure_study(
         say(f"measuring the {side.value} side")
         data[side] = _measure_spaces(hip, segmentation, frame, frame_name)
     paired = measure_pair(data)
-    hips = {
-        side: HipResult(side, d.landmarks, d.spaces, measure_hip(d), prepared[side].masks) for side, d in data.items()
-    }
+    hips = {side: HipResult(side, d.landmarks, d.spaces, measure_hip(d), prepared[side].masks) for side, d in data.items()}
     return StudyResult(hips, paired, absent, subject or Subject(), segmentation, structures, volume, notes)
 
 
@@ -320,9 +302,7 @@ def _measure_spaces(hip: _Prepared, segmentation: Segmentation, frame: Array, fr
     side = hip.side
     turned = {key: side_frame(mask, side) for key, mask in hip.masks.items()}
     radius = hip.found.head_radius_mm
-    data = HipData(
-        side, dict(hip.landmarks), {}, hip.fields, radius, frame, frame_name, source=f"segmentation {segmentation.path.name}", notes=_thick(segmentation.grid)
-    )
+    data = HipData(side, dict(hip.landmarks), {}, hip.fields, radius, frame, frame_name, source=f"segmentation {segmentation.path.name}", notes=_thick(segmentation.grid))
     tip = position(hip.landmarks, "lesser_trochanter_tip")
     if tip is None:
         reason = NotMeasurable(f"Lesser trochanter tip is missing: {hip.landmarks['lesser_trochanter_tip'].reason}", ("lesser_trochanter_tip",))
@@ -352,9 +332,7 @@ def _thick(grid: Grid) -> tuple[str, ...]:
     return (f"slices are {step:.3g} mm apart: the smallest space may lie between two slices",)
 
 
-def _quadratus_space(
-    hip: _Prepared, turned: dict[str, Mask], levels: list[tuple[float, int | None]], acquired: bool, belongs: Callable[[Array], Array]
-) -> Space | NotMeasurable:
+def _quadratus_space(hip: _Prepared, turned: dict[str, Mask], levels: list[tuple[float, int | None]], acquired: bool, belongs: Callable[[Array], Array]) -> Space | NotMeasurable:
     """QFS from the tendons' segments where they exist, else from landmarks that a person placed."""
     if "hamstring" in turned:
         lateral: list[tuple[Mask, Callable[[Array], Array] | None]] = [(turned["femur"], belongs)]
@@ -375,9 +353,7 @@ def _quadratus_space(
         apart = abs(float(lateral_point[2] - level))
         step = float(hip.masks["femur"].grid.spacing[2])
         if apart > max(0.5 * step, 1.0):
-            return NotMeasurable(
-                f"the landmarks of hamstring and iliopsoas tendon lie {apart:.1f} mm apart along the body; place both on one axial slice."
-            )
+            return NotMeasurable(f"the landmarks of hamstring and iliopsoas tendon lie {apart:.1f} mm apart along the body; place both on one axial slice.")
         length = float(np.linalg.norm((medial - lateral_point)[:2]))
         profile = ProfilePoint(level, None, length, medial, lateral_point)
         return Space((profile,), profile, float(np.linalg.norm(medial - lateral_point)), (medial, lateral_point), False, False)
@@ -401,11 +377,7 @@ def _add_derived(data: HipData, turned: dict[str, Mask]) -> None:
             return
         if data.landmarks[key].state is LandmarkState.MISSING and "by a person" in data.landmarks[key].reason:
             return
-        data.landmarks[key] = (
-            Landmark(LandmarkState.MISSING, None, reason)
-            if point is None
-            else Landmark(LandmarkState.AUTOMATIC, point3(to_ras(point, data.side)))
-        )
+        data.landmarks[key] = Landmark(LandmarkState.MISSING, None, reason) if point is None else Landmark(LandmarkState.AUTOMATIC, point3(to_ras(point, data.side)))
 
     ifs, qfs = data.spaces["ifs"], data.spaces["qfs"]
     ifs_point = ifs.axial.medial_point if isinstance(ifs, Space) and ifs.axial is not None else None

@@ -47,11 +47,11 @@ def signed_distance(inside: Array, spacing: Array, far: bool = True) -> Array:
     blurred = 2.0 * ndimage.gaussian_filter(occupancy, sigma) - ndimage.gaussian_filter(occupancy, sigma * np.sqrt(2.0))
     near = (_SIGMA_VOXELS * h / _FOURTH_ORDER_SLOPE * np.sqrt(2.0)) * special.erfinv(2.0 * np.clip(blurred, 1e-3, 1 - 1e-3) - 1.0)
     if np.max(spacing) < 2.0 * h and not far:
-        return near.astype(np.float32)
+        return np.asarray(near, dtype=np.float32)
     deep = ndimage.distance_transform_edt(mask, sampling=spacing)
     out = ndimage.distance_transform_edt(~mask, sampling=spacing)
     distance = np.where(mask, deep - 0.5 * h, 0.5 * h - out)
-    return np.where(np.abs(distance) < 1.6 * h, near, distance).astype(np.float32)
+    return np.asarray(np.where(np.abs(distance) < 1.6 * h, near, distance), dtype=np.float32)
 
 
 def refine(inside: Array, spacing: Array) -> Array:
@@ -144,7 +144,9 @@ def contour_lines(plane: Array, lowest: float = -np.inf) -> Array:
     Cells with a corner at or below ``lowest`` (outside the data) are left out.
     """
     corner = [plane[:-1, :-1], plane[1:, :-1], plane[1:, 1:], plane[:-1, 1:]]
-    code = sum((c > 0).astype(np.uint8) << n for n, c in enumerate(corner))
+    code = np.zeros(corner[0].shape, np.uint8)
+    for n, c in enumerate(corner):
+        code |= (c > 0).astype(np.uint8) << np.uint8(n)
     valid = (code > 0) & (code < 15)
     if np.isfinite(lowest):
         for c in corner:

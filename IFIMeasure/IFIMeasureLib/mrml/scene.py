@@ -246,7 +246,7 @@ def _add_table(scene: Any, name: str, columns: dict[str, str], rows: list[dict[s
     """Add a table of text columns: the tables' own file format keeps only six digits of numbers."""
     node = scene.AddNewNodeByClass("vtkMRMLTableNode", name)
     table = vtk.vtkTable()
-    for column, description in columns.items():
+    for column in columns:
         array = vtk.vtkStringArray()
         array.SetName(column)
         for row in rows:
