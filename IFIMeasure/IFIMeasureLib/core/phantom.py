@@ -14,12 +14,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from .imaging import Grid
 from .placement import LESSER_TROCHANTER_HALF_HEIGHT
-from .spaces import lesser_trochanter_region
-from .surface import closest_between, contour_lines
+from .spaces import ischium_region, lesser_trochanter_region
+from .surface import Patch, closest_between, contour_lines
 from .values import Array, Side
 
 HEAD_LATERAL_MM = 88.0
@@ -321,34 +322,30 @@ class Phantom:
         return None if pair is None else pair[0]
 
     def true_space_3d(self, side: Side, space: str) -> float:
-        """Return the true smallest 3D distance: from the lesser trochanter's surface by the equations of the other structure."""
+        """Return the true smallest 3D distance, between points traced on the equations of both structures."""
         truth = self.truth(side)
         tip, radius = truth.lesser_trochanter_tip, truth.lengths_mm["head_radius"]
-        belongs = lesser_trochanter_region(tip, radius)
-        step = 0.4
-        reach = np.array([18.0, 18.0, 11.5]) * radius / 24.0
-        axes = [np.arange(tip[a] - reach[a], tip[a] + reach[a], step) for a in range(3)]
-        p = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
-        target = "hip" if space == "ifs" else "hamstring"
-        lateral = ["femur"] if space == "ifs" else ["femur", "iliopsoas"]
-        best = np.inf
         half = LESSER_TROCHANTER_HALF_HEIGHT * radius
-        for structure in lateral:
-            phi = self.distance(side, structure, p)
-            for axis in range(3):
-                a, b = np.moveaxis(phi, axis, 0)[:-1], np.moveaxis(phi, axis, 0)[1:]
-                where = np.argwhere((a > 0) != (b > 0))
-                t = a[tuple(where.T)] / (a[tuple(where.T)] - b[tuple(where.T)])
-                where = where.astype(float)
-                where[:, 0] += t
-                order = [axis] + [d for d in range(3) if d != axis]
-                points = np.empty((len(where), 3))
-                for column, dimension in enumerate(order):
-                    points[:, dimension] = axes[dimension][0] + step * where[:, column]
-                keep = belongs(points) if structure == "femur" else np.abs(points[:, 2] - tip[2]) <= half
-                if keep.any():
-                    best = min(best, float(self.distance(side, target, points[keep]).min()))
-        return best
+        reach = np.array([1.0, 1.0, 0.55]) * radius
+        femur = self._surface_points(side, "femur", tip - reach, tip + reach)
+        lateral = [femur[lesser_trochanter_region(tip, radius)(femur)]]
+        if space == "qfs":
+            tendon = self._surface_points(side, "iliopsoas", tip - reach, tip + reach)
+            lateral.append(tendon[np.abs(tendon[:, 2] - tip[2]) <= half])
+        target = self._surface_points(side, "hip" if space == "ifs" else "hamstring", tip - [70.0, 45.0, 60.0], tip + [15.0, 45.0, 60.0])
+        if space == "ifs":
+            target = target[ischium_region(truth.head_center, radius)(target)]
+        return float(cKDTree(target).query(np.concatenate(lateral))[0].min())
+
+    def _surface_points(self, side: Side, structure: str, low: Array, high: Array, step: float = 0.5) -> Array:
+        """Points of a structure's surface within a box, side frame, from the equations on a grid of ``step``."""
+        shape = np.ceil((high - low) / step).astype(int) + 1
+        affine = np.diag([step, step, step, 1.0])
+        affine[:3, 3] = low
+        grid = Grid((int(shape[0]), int(shape[1]), int(shape[2])), affine)
+        axes = [low[a] + step * np.arange(shape[a]) for a in range(3)]
+        p = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+        return Patch(-self.distance(side, structure, p), grid).surface_points()
 
 
 SIGNALS = {

@@ -110,7 +110,8 @@ class BoneField:
     def section(self, origin: Array, normal: Array, half_mm: float, step_mm: float = 0.8) -> tuple[float, Array, Array] | None:
         """Area, centroid and second moments (2, 2) of the section through ``origin`` across ``normal``.
 
-        Only the part connected to the place nearest ``origin`` counts. None where nothing is cut within ``half_mm``.
+        Only the part connected to the place nearest ``origin`` counts. None where nothing is cut within ``half_mm``,
+        or where the field of view cuts the section off.
         """
         normal = normal / np.linalg.norm(normal)
         u = np.cross(normal, [0.0, 1.0, 0.0])
@@ -126,12 +127,19 @@ class BoneField:
         inside = np.argwhere(labels > 0)
         nearest = inside[((inside - n) ** 2).sum(1).argmin()]
         chosen = ndimage.binary_dilation(labels == labels[tuple(nearest)])
+        if self._crosses_border(plane[chosen]):
+            return None
         weight = np.where(chosen, np.clip(phi / step_mm + 0.5, 0.0, 1.0), 0.0)
         total = weight.sum()
         at = np.array([(weight.sum(1) * offsets).sum(), (weight.sum(0) * offsets).sum()]) / total
         du, dv = offsets[:, None] - at[0], offsets[None, :] - at[1]
         moments = np.array([[(weight * du * du).sum(), (weight * du * dv).sum()], [(weight * du * dv).sum(), (weight * dv * dv).sum()]])
         return float(total * step_mm**2), origin + at[0] * u + at[1] * v, moments / total
+
+    def _crosses_border(self, points: Array) -> bool:
+        """Whether points (N, 3) reach beyond an image face that the bone touches."""
+        index = self.mask.grid.to_ijk(points)
+        return any((index[:, axis].max() > self.mask.grid.shape[axis] - 0.5 if end > 0 else index[:, axis].min() < -0.5) for axis, end in self.cut)
 
     def is_cut_within(self, center: Array, radius: float) -> bool:
         """Whether an image face that the bone touches comes within ``radius`` of a point."""
@@ -332,7 +340,8 @@ def _lesser_trochanter(bone: BoneField, head: Array, radius: float, origin: Arra
     medial = head - foot
     medial = medial / np.linalg.norm(medial)
     posterior = np.cross(axis, medial)
-    top = float((head - origin) @ axis) - 0.7 * radius
+    # below the head, whose lower half would be the strongest bump of all
+    top = float((head - origin) @ axis) - 1.1 * radius
     base = origin + axis * ((bone.low[2] + 0.3 - origin[2]) / axis[2])
     bottom = max(float((base - origin) @ axis), top - 5.0 * radius)
     levels = np.arange(bottom, top, 1.0)

@@ -17,6 +17,10 @@ _THIN_SLICE_MM = 2.0
 _CUT_STEP_MM = 1.0
 
 
+Region = Callable[[Array], Array]
+"""A test for points (..., 3) of a structure: which of them count."""
+
+
 @dataclass(frozen=True)
 class ProfilePoint:
     """The space in one axial plane.
@@ -48,7 +52,7 @@ class Space:
     overlap: bool = False
 
 
-def lesser_trochanter_region(tip: Array, head_radius_mm: float | None) -> Callable[[Array], Array]:
+def lesser_trochanter_region(tip: Array, head_radius_mm: float | None) -> Region:
     """Return a test for points (..., 3) of the femur that belong to the lesser trochanter."""
     radius = head_radius_mm or ADULT_HEAD_RADIUS_MM
 
@@ -57,6 +61,19 @@ def lesser_trochanter_region(tip: Array, head_radius_mm: float | None) -> Callab
             (np.abs(points[..., 2] - tip[2]) <= LESSER_TROCHANTER_HALF_HEIGHT * radius + 1e-6)
             & (np.linalg.norm(points[..., :2] - tip[:2], axis=-1) <= LESSER_TROCHANTER_RADIUS * radius)
         )
+
+    return belongs
+
+
+def ischium_region(head_center: Array, head_radius_mm: float | None) -> Region:
+    """Return a test for points (..., 3) of the hip bone that belong to the ischium: those below the femoral head.
+
+    Without it the shortest way in 3D may lead up to the acetabulum.
+    """
+    level = head_center[2] - (head_radius_mm or ADULT_HEAD_RADIUS_MM)
+
+    def belongs(points: Array) -> Array:
+        return np.asarray(points[..., 2] <= level)
 
     return belongs
 
@@ -87,42 +104,42 @@ def axial_levels(grid: Grid, tip: Array, head_radius_mm: float | None) -> tuple[
 
 
 def measure_space(
-    medial: list[Mask],
-    lateral: list[tuple[Mask, Callable[[Array], Array] | None]],
+    medial: list[tuple[Mask, Region | None]],
+    lateral: list[tuple[Mask, Region | None]],
     levels: list[tuple[float, int | None]],
     acquired: bool,
 ) -> Space:
     """Measure the space between medial and lateral structures of one side (side frame).
 
-    :param medial: the ischium, or the hamstring tendon; their union counts.
-    :param lateral: masks with a test for the points that count (None: all), such as the lesser trochanter.
+    :param medial: masks with a test for the points that count (None: all): the ischium, or the hamstring tendon.
+    :param lateral: the same for the other side: lesser trochanter, iliopsoas tendon.
     :param levels: from :func:`axial_levels`.
     """
     span = np.array([level for level, _ in levels])
     low_level, high_level = float(span.min()), float(span.max())
-    medial_parts = [_edge(mask, low_level - 45.0, high_level + 45.0, None) for mask in medial]
+    medial_parts = [_edge(mask, low_level - 45.0, high_level + 45.0, belongs) for mask, belongs in medial]
     lateral_parts = [_edge(mask, low_level, high_level, belongs) for mask, belongs in lateral]
     all_medial = np.concatenate(medial_parts) if medial_parts else np.zeros((0, 3))
     all_lateral = np.concatenate(lateral_parts) if lateral_parts else np.zeros((0, 3))
     empty = tuple(ProfilePoint(level, number, None, None, None) for level, number in levels)
     if not len(all_medial) or not len(all_lateral):
         return Space(empty, None, None, None, False, acquired)
-    slack = 2.5 + 2.0 * float(min(m.grid.spacing.min() for m in medial))
+    slack = 2.5 + 2.0 * float(min(m.grid.spacing.min() for m, _ in medial))
     keep_medial = np.zeros(len(all_medial), bool)
     keep_lateral = np.zeros(len(all_lateral), bool)
-    thickness = max(1.0, 0.75 * float(max(m.grid.spacing[2] for m in medial)))
+    thickness = max(1.0, 0.75 * float(max(m.grid.spacing[2] for m, _ in medial)))
     for level in span:
         a = np.flatnonzero(np.abs(all_medial[:, 2] - level) <= thickness)
         b = np.flatnonzero(np.abs(all_lateral[:, 2] - level) <= thickness)
         if len(a) and len(b):
             _keep_near(all_medial, a, all_lateral, b, 2, slack, keep_medial, keep_lateral)
-    in_plane = _patches(medial, medial_parts, keep_medial), _patches([m for m, _ in lateral], lateral_parts, keep_lateral)
-    tests = [belongs for _, belongs in lateral]
+    in_plane = _patches([m for m, _ in medial], medial_parts, keep_medial), _patches([m for m, _ in lateral], lateral_parts, keep_lateral)
+    tests = [belongs for _, belongs in medial], [belongs for _, belongs in lateral]
     profile = []
     overlap = False
     for level, number in levels:
-        first = _sections(in_plane[0], [None] * len(medial), level)
-        second = _sections(in_plane[1], tests, level)
+        first = _sections(in_plane[0], tests[0], level)
+        second = _sections(in_plane[1], tests[1], level)
         pair = closest_between(first, second)
         if pair is None:
             profile.append(ProfilePoint(level, number, None, None, None))
@@ -138,7 +155,7 @@ def measure_space(
     keep_medial[:] = False
     keep_lateral[:] = False
     _keep_near(all_medial, np.arange(len(all_medial)), all_lateral, np.arange(len(all_lateral)), 3, slack, keep_medial, keep_lateral)
-    near = _patches(medial, medial_parts, keep_medial), _patches([m for m, _ in lateral], lateral_parts, keep_lateral)
+    near = _patches([m for m, _ in medial], medial_parts, keep_medial), _patches([m for m, _ in lateral], lateral_parts, keep_lateral)
     best = _closest_3d(near, tests)
     if axial is not None and axial.distance_mm is not None and (best is None or best[0] > axial.distance_mm):
         # the axial pair lies on the same surfaces, so the 3D minimum is never larger
@@ -155,7 +172,7 @@ def measure_space(
     )
 
 
-def _edge(mask: Mask, low: float, high: float, belongs: Callable[[Array], Array] | None) -> Array:
+def _edge(mask: Mask, low: float, high: float, belongs: Region | None) -> Array:
     """Edge points of the part of a mask between two levels."""
     grid = mask.grid
     corners = grid.to_ras(np.array(np.meshgrid(*[[-0.5, n - 0.5] for n in grid.shape], indexing="ij")).reshape(3, -1).T)
@@ -195,7 +212,7 @@ def _patches(masks: list[Mask], parts: list[Array], keep: Array) -> list[Patch |
     return patches
 
 
-def _sections(patches: list[Patch | None], tests: list[Callable[[Array], Array] | None], level: float) -> Array:
+def _sections(patches: list[Patch | None], tests: list[Region | None], level: float) -> Array:
     pieces = []
     for patch, belongs in zip(patches, tests):
         if patch is None:
@@ -207,17 +224,16 @@ def _sections(patches: list[Patch | None], tests: list[Callable[[Array], Array] 
     return np.concatenate(pieces) if pieces else np.zeros((0, 2, 3))
 
 
-def _closest_3d(patches: tuple[list[Patch | None], list[Patch | None]], tests: list[Callable[[Array], Array] | None]) -> tuple[float, Array, Array] | None:
-    first = [p.surface_points() for p in patches[0] if p is not None]
-    second = []
-    for patch, belongs in zip(patches[1], tests):
-        if patch is None:
-            continue
-        points = patch.surface_points()
-        second.append(points if belongs is None else points[belongs(points)])
-    if not first or not second:
-        return None
-    a, b = np.concatenate(first), np.concatenate(second)
+def _closest_3d(patches: tuple[list[Patch | None], list[Patch | None]], tests: tuple[list[Region | None], list[Region | None]]) -> tuple[float, Array, Array] | None:
+    sides = []
+    for chosen, regions in zip(patches, tests):
+        pieces = []
+        for patch, belongs in zip(chosen, regions):
+            if patch is not None:
+                points = patch.surface_points()
+                pieces.append(points if belongs is None else points[belongs(points)])
+        sides.append(np.concatenate(pieces) if pieces else np.zeros((0, 3)))
+    a, b = sides
     if not len(a) or not len(b):
         return None
     distance, index = spatial.cKDTree(a).query(b)

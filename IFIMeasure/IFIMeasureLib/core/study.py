@@ -13,7 +13,7 @@ from .landmarks import Landmark, LandmarkSet, LandmarkState, empty_landmarks, la
 from .measurements import HipData, measure_hip, measure_pair
 from .placement import BoneField, Found, find_on_femur, find_on_hip_bone, place_attachments, side_frame, to_ras
 from .reference_values import Subject
-from .spaces import ProfilePoint, Space, axial_levels, lesser_trochanter_region, measure_space
+from .spaces import ProfilePoint, Region, Space, axial_levels, ischium_region, lesser_trochanter_region, measure_space
 from .surface import closest_on_segments, refined_patch
 from .values import Array, IFIMeasureError, NotMeasurable, Result, Side, point3
 
@@ -315,7 +315,9 @@ def _measure_spaces(hip: _Prepared, segmentation: Segmentation, frame: Array, fr
             data.spaces = {"ifs": reason, "qfs": reason}
         else:
             belongs = lesser_trochanter_region(tip, radius)
-            space = measure_space([turned["hip"]], [(turned["femur"], belongs)], levels, acquired)
+            head = position(hip.landmarks, "femoral_head_center")
+            ischium = None if head is None else ischium_region(to_ras(head, side), radius)
+            space = measure_space([(turned["hip"], ischium)], [(turned["femur"], belongs)], levels, acquired)
             if space.axial is None and (2, -1) in turned["hip"].cut:
                 data.spaces["ifs"] = NotMeasurable("the field of view ends above the ischium at the level of the lesser trochanter.", ("ischial_tuberosity_lateral",))
             else:
@@ -332,13 +334,13 @@ def _thick(grid: Grid) -> tuple[str, ...]:
     return (f"slices are {step:.3g} mm apart: the smallest space may lie between two slices",)
 
 
-def _quadratus_space(hip: _Prepared, turned: dict[str, Mask], levels: list[tuple[float, int | None]], acquired: bool, belongs: Callable[[Array], Array]) -> Space | NotMeasurable:
+def _quadratus_space(hip: _Prepared, turned: dict[str, Mask], levels: list[tuple[float, int | None]], acquired: bool, belongs: Region) -> Space | NotMeasurable:
     """QFS from the tendons' segments where they exist, else from landmarks that a person placed."""
     if "hamstring" in turned:
-        lateral: list[tuple[Mask, Callable[[Array], Array] | None]] = [(turned["femur"], belongs)]
+        lateral: list[tuple[Mask, Region | None]] = [(turned["femur"], belongs)]
         if "iliopsoas" in turned:
             lateral.append((turned["iliopsoas"], None))
-        return measure_space([turned["hamstring"]], lateral, levels, acquired)
+        return measure_space([(turned["hamstring"], None)], lateral, levels, acquired)
     place = position(hip.landmarks, "hamstring_tendon_superolateral")
     if place is None:
         return NotMeasurable(
@@ -390,7 +392,7 @@ def _add_derived(data: HipData, turned: dict[str, Mask]) -> None:
     else:
         put("hamstring_tendon_superolateral", None, no_tendon)
     if "iliopsoas" in turned and "hamstring" in turned and axial is not None:
-        only = measure_space([turned["hamstring"]], [(turned["iliopsoas"], None)], [(axial.level_mm, axial.slice_number)], True)
+        only = measure_space([(turned["hamstring"], None)], [(turned["iliopsoas"], None)], [(axial.level_mm, axial.slice_number)], True)
         put(
             "iliopsoas_tendon_posteromedial",
             only.axial.lateral_point if only.axial is not None else None,

@@ -1,0 +1,400 @@
+"""Benchmarks: accuracy against known truth, and speed as ratios against what people would use instead.
+
+    python Testing/Benchmarks/bench.py [--only phantom,methods,bodyparts,grids,speed,memory,imports] [--cases 50]
+
+Every figure is measured in this run. Limits stand beside the figures; the exit code is 1 where one is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import multiprocessing
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from cases import (
+    BODYPARTS,
+    Errors,
+    bodyparts_grid,
+    bodyparts_labels,
+    measure_labels,
+    mesh_space,
+    mesh_space_3d,
+    phantom_errors,
+)
+from IFIMeasureLib.core import spaces, surface
+from IFIMeasureLib.core.imaging import Grid, canonical
+from IFIMeasureLib.core.placement import side_frame
+from IFIMeasureLib.core.spaces import Space, axial_levels, ischium_region, lesser_trochanter_region, measure_space
+from IFIMeasureLib.core.study import StudyResult
+from IFIMeasureLib.core.values import Measured, Side
+from scipy import ndimage
+from scipy.spatial.transform import Rotation
+
+MISSED: list[str] = []
+
+
+def line(name: str, value: float, unit: str, limit: float | None = None, at_least: bool = False) -> None:
+    """Print one figure with its limit; remember it where the limit is missed."""
+    text = f"  {name:<58} {value:9.3f} {unit:<5}"
+    if limit is not None:
+        good = value >= limit if at_least else value <= limit
+        text += f" {'at least' if at_least else 'at most'} {limit:g}  {'ok' if good else 'MISSED'}"
+        if not good:
+            MISSED.append(name)
+    print(text, flush=True)
+
+
+# -- accuracy ------------------------------------------------------------------------------------------------
+
+SPACINGS: dict[str, tuple[tuple[float, float, float], float, float, float, float]] = {
+    "0.5 mm": ((0.5, 0.5, 0.5), 20.0, 0.10, 0.25, 0.5),
+    "0.7 x 0.7 x 1 mm": ((0.7, 0.7, 1.0), 20.0, 0.15, 0.35, 0.5),
+    "0.7 x 0.7 x 5 mm": ((0.7, 0.7, 5.0), 10.0, 0.20, 0.50, 1.0),
+}
+"""Voxels, largest turn of the grid in degree, and the limits: mean and worst error of the spaces (mm), worst angle (degree)."""
+
+
+def _one_phantom(seed: int, spacing: tuple[float, float, float], oblique: float) -> dict[str, list[float]]:
+    errors = Errors()
+    phantom_errors(seed, spacing, oblique, errors)
+    return errors.values
+
+
+def phantom(cases: int) -> None:
+    """Random phantoms: shapes, poses and grids."""
+    for name, (spacing, oblique, mean, worst, angle) in SPACINGS.items():
+        print(f"Phantom, {cases} random shapes, poses and orientations, {name}")
+        with multiprocessing.Pool(2) as pool:
+            parts = pool.map(functools.partial(_one_phantom, spacing=spacing, oblique=oblique), range(cases), chunksize=1)
+        errors = Errors()
+        for part in parts:
+            for key, values in part.items():
+                errors.values.setdefault(key, []).extend(values)
+        thick = spacing[2] > 2
+        for space in ("ifs", "qfs"):
+            line(f"{space} axial, mean", errors.mean(f"{space} axial"), "mm", mean)
+            line(f"{space} axial, worst", errors.worst(f"{space} axial"), "mm", worst)
+            # thick slices: the bound is for the plane of the slices, and the 3D distance is no such
+            line(f"{space} 3D, mean", errors.mean(f"{space} 3D"), "mm", None if thick else mean)
+            line(f"{space} 3D, worst", errors.worst(f"{space} 3D"), "mm", None if thick else worst)
+            line(f"{space} in each plane (n {len(errors.values[f'{space} in each plane'])}), mean", errors.mean(f"{space} in each plane"), "mm", mean)
+            line(f"{space} in each plane, 95th percentile", float(np.quantile(errors.values[f"{space} in each plane"], 0.95)), "mm", worst)
+            line(f"{space} in each plane, worst (planes that graze the bone included)", errors.worst(f"{space} in each plane"), "mm")
+        line("angles, worst", errors.worst("angles"), "deg", angle)
+        line("angles, mean", errors.mean("angles"), "deg")
+        line("femoral head center, worst", errors.worst("femoral_head_center"), "mm", 1.0)
+        line("lesser trochanter tip, worst", errors.worst("lesser_trochanter_tip"), "mm", 3.0)
+
+
+def methods(cases: int) -> None:
+    """The surface against its alternatives, on the same phantoms."""
+
+    def half_level(inside: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+        return inside.astype(np.float32) - 0.5
+
+    def gaussian(inside: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+        return ndimage.gaussian_filter(inside.astype(np.float32), spacing.min() / spacing) - 0.5
+
+    def antialias(inside: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+        import SimpleITK as sitk
+
+        image = sitk.GetImageFromArray(inside.astype(np.float32))
+        image.SetSpacing([float(s) for s in spacing[::-1]])
+        return sitk.GetArrayFromImage(sitk.AntiAliasBinary(image, 0.02, 50)).astype(np.float32)
+
+    alternatives: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+        "half level of the labels (marching squares)": half_level,
+        "Gaussian of one voxel": gaussian,
+        "ITK AntiAliasBinary (curvature flow with the same constraint)": antialias,
+        "start of ours (fourth-order Gaussian)": surface.signed_distance,
+        "ours (smoothest surface that keeps every label)": surface.refine,
+    }
+    for name in ("0.7 x 0.7 x 1 mm", "0.7 x 0.7 x 5 mm"):
+        spacing, oblique = SPACINGS[name][:2]
+        print(f"Surfaces compared, {cases} phantoms, {name}: error of ifs and qfs in each plane, and of their axial minima")
+        for title, function in alternatives.items():
+            original = surface.refine
+            surface.refine = function  # type: ignore[assignment]
+            errors = Errors()
+            try:
+                for seed in range(cases):
+                    phantom_errors(seed, spacing, oblique, errors)
+            finally:
+                surface.refine = original
+            planes = errors.values["ifs in each plane"] + errors.values["qfs in each plane"]
+            minima = errors.values["ifs axial"] + errors.values["qfs axial"]
+            print(f"  {title:<62} planes {np.mean(planes):.3f}   minima {np.mean(minima):.3f} mean, {np.max(minima):.3f} worst (mm)", flush=True)
+
+
+def _compare_with_meshes(study: StudyResult, planes: list[float], three: list[float]) -> None:
+    for side, hip in study.hips.items():
+        space = hip.spaces["ifs"]
+        assert isinstance(space, Space) and space.minimum_3d_mm is not None
+        for point in space.profile:
+            exact = mesh_space(side, point.level_mm)
+            if exact is not None and point.distance_mm is not None:
+                planes.append(abs(point.distance_mm - exact))
+        tip = hip.landmarks["lesser_trochanter_tip"].position_ras_mm
+        diameter = hip.results["femoral_head_diameter"]
+        assert tip is not None and isinstance(diameter, Measured)
+        three.append(abs(space.minimum_3d_mm - mesh_space_3d(side, np.array(tip), diameter.value / 2)))
+
+
+def bodyparts(cases: int) -> None:
+    """Real bones (BodyParts3D) voxelized, against exact cuts through the meshes."""
+    if not BODYPARTS.exists():
+        print("BodyParts3D: left out, the meshes are not here")
+        return
+    for spacing, limit_3d in (((0.8, 0.8, 0.8), 0.4), ((0.7, 0.7, 5.0), None)):
+        planes: list[float] = []
+        three: list[float] = []
+        rng = np.random.default_rng(5)
+        for _ in range(4):
+            grid = bodyparts_grid(spacing)
+            grid.affine[:3, 3] += rng.uniform(-0.5, 0.5, 3) * spacing
+            labels, names = bodyparts_labels(grid)
+            _compare_with_meshes(measure_labels(labels, names, grid), planes, three)
+        print(f"BodyParts3D, both sides, 4 offsets of the grid, {' x '.join(f'{s:g}' for s in spacing)} mm")
+        line(f"ifs in each plane (n {len(planes)}), mean", float(np.mean(planes)), "mm", 0.2)
+        line("ifs in each plane, worst", float(np.max(planes)), "mm", 0.6)
+        line("ifs 3D, worst", float(np.max(three)), "mm", limit_3d)
+
+
+def grids(cases: int) -> None:
+    """The same bones in other grids give the same numbers."""
+    if not BODYPARTS.exists():
+        print("Other grids: left out, the meshes are not here")
+        return
+    spacing = (0.8, 0.8, 0.8)
+    turns = {
+        "flipped axes": np.diag([-1.0, -1.0, 1.0]),
+        "sagittal": np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]),
+        "oblique by 20 degree": Rotation.from_rotvec(np.radians(20.0) * np.array([0.6, 0.64, 0.48])).as_matrix(),
+    }
+    plain_grid = bodyparts_grid(spacing)
+    labels, names = bodyparts_labels(plain_grid)
+    plain = measure_labels(labels, names, plain_grid)
+    print("BodyParts3D in other grids, largest difference of any space, both sides (0.8 mm)")
+    for title, turn in turns.items():
+        grid = bodyparts_grid(spacing, turn)
+        other = measure_labels(*bodyparts_labels(grid), grid)
+        line(title, _largest_difference(plain, other, mirror=False), "mm", 0.3)
+    mirrored = Grid(plain_grid.shape, plain_grid.affine.copy())
+    mirrored.affine[0] *= -1.0
+    swapped = {value: name.replace("right", "?").replace("left", "right").replace("?", "left") for value, name in names.items()}
+    line("mirrored, left for right", _largest_difference(plain, measure_labels(labels, swapped, mirrored), mirror=True), "mm", 0.01)
+
+
+def _largest_difference(first: StudyResult, second: StudyResult, mirror: bool) -> float:
+    worst = 0.0
+    for side in Side:
+        for name in ("ifs_axial", "ifs_3d", "femoral_offset"):
+            a = first.hips[side].results[name]
+            b = second.hips[side.other if mirror else side].results[name]
+            assert isinstance(a, Measured) and isinstance(b, Measured)
+            worst = max(worst, abs(a.value - b.value))
+    return worst
+
+
+# -- speed ---------------------------------------------------------------------------------------------------
+
+
+def large_case() -> tuple[np.ndarray, dict[int, str], Grid]:
+    """Return the 512 x 512 x 300 label map: real bones where they are here, else the phantom."""
+    spacing = (0.7, 0.7, 0.8)
+    shape = (512, 512, 300)
+    affine = np.diag([*spacing, 1.0])
+    if BODYPARTS.exists():
+        affine[:3, 3] = [-179.0, -110.0, 655.0]
+        grid = Grid(shape, affine)
+        labels, names = bodyparts_labels(grid)
+        return labels, names, grid
+    from IFIMeasureLib.core.phantom import Phantom
+
+    affine[:3, 3] = [-179.0, -179.0, -190.0]
+    grid = Grid(shape, affine)
+    labels = Phantom().label_map(grid)
+    labels[labels > 4] = 0
+    return labels, {k: v for k, v in Phantom().label_names().items() if k <= 4}, grid
+
+
+def speed(cases: int) -> None:
+    """Both sides' profile and 3D minimum from a 512 x 512 x 300 label map, against Slicer's route and distance maps."""
+    labels, names, grid = large_case()
+    study = measure_labels(labels, names, grid)
+    value = {name: number for number, name in names.items()}
+
+    def ours() -> dict[Side, Space]:
+        found = {}
+        array, turned = canonical(labels, grid.affine)
+        from IFIMeasureLib.core.imaging import Segmentation, SegmentRef
+
+        segmentation = Segmentation([array], turned, [SegmentRef(n, 0, v) for v, n in names.items()], Path("x"), True)
+        for side in Side:
+            tip = np.array(study.hips[side].landmarks["lesser_trochanter_tip"].position_ras_mm) * [side.lateral_sign, 1, 1]
+            head = np.array(study.hips[side].landmarks["femoral_head_center"].position_ras_mm) * [side.lateral_sign, 1, 1]
+            diameter = study.hips[side].results["femoral_head_diameter"]
+            assert isinstance(diameter, Measured)
+            radius = diameter.value / 2
+            masks = [segmentation.mask([r for r in segmentation.segments if r.name == f"{key}_{side.value}"]) for key in ("hip", "femur")]
+            hip, femur = (side_frame(m, side) for m in masks if m is not None)
+            levels, acquired = axial_levels(turned, tip, radius)
+            found[side] = measure_space([(hip, ischium_region(head, radius))], [(femur, lesser_trochanter_region(tip, radius))], levels, acquired)
+        return found
+
+    def slicer_route() -> dict[Side, float]:
+        import slicer
+        import vtk
+        from IFIMeasureLib.mrml.scene import _vtk_matrix, create_scene
+        from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+
+        headless = create_scene()
+        node = headless.scene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+        image = slicer.vtkOrientedImageData()
+        image.SetDimensions(*labels.shape)
+        image.GetPointData().SetScalars(numpy_to_vtk(np.ascontiguousarray(labels.T).reshape(-1), deep=True))
+        image.SetGeometryFromImageToWorldMatrix(_vtk_matrix(grid.affine))
+        for name, number in value.items():
+            segment = slicer.vtkSegment()
+            segment.SetName(name)
+            segment.SetLabelValue(number)
+            segment.AddRepresentation("Binary labelmap", image)
+            node.GetSegmentation().AddSegment(segment, name)
+        node.CreateClosedSurfaceRepresentation()
+        result = {}
+        for side in Side:
+            surfaces = []
+            for key in ("femur", "hip"):
+                poly = vtk.vtkPolyData()
+                node.GetClosedSurfaceRepresentation(f"{key}_{side.value}", poly)
+                surfaces.append(poly)
+            distance = vtk.vtkDistancePolyDataFilter()
+            distance.SetInputData(0, surfaces[0])
+            distance.SetInputData(1, surfaces[1])
+            distance.SignedDistanceOff()
+            distance.ComputeSecondDistanceOff()
+            distance.Update()
+            points = vtk_to_numpy(distance.GetOutput().GetPoints().GetData()).astype(float)
+            values = vtk_to_numpy(distance.GetOutput().GetPointData().GetArray("Distance"))
+            result[side] = float(values[_region(side)(points * [side.lateral_sign, 1, 1])].min())
+        return result
+
+    def distance_maps() -> dict[Side, float]:
+        import SimpleITK as sitk
+
+        result = {}
+        image = sitk.GetImageFromArray(np.ascontiguousarray(labels.T))
+        image.SetSpacing([float(s) for s in grid.spacing])
+        for side in Side:
+            field = sitk.SignedMaurerDistanceMap(image == value[f"hip_{side.value}"], insideIsPositive=False, squaredDistance=False, useImageSpacing=True)
+            view = sitk.GetArrayViewFromImage(field).T
+            femur = labels == value[f"femur_{side.value}"]
+            places = np.argwhere(femur)
+            points = grid.to_ras(places) * [side.lateral_sign, 1, 1]
+            keep = _region(side)(points)
+            result[side] = float(view[tuple(places[keep].T)].min())
+        return result
+
+    def _region(side: Side) -> Callable[[np.ndarray], np.ndarray]:
+        tip = np.array(study.hips[side].landmarks["lesser_trochanter_tip"].position_ras_mm) * [side.lateral_sign, 1, 1]
+        diameter = study.hips[side].results["femoral_head_diameter"]
+        assert isinstance(diameter, Measured)
+        return lesser_trochanter_region(tip, diameter.value / 2)
+
+    own, own_s = _timed(ours, 3)
+    whole_s = _timed(lambda: measure_labels(labels, names, grid), 2)[1]
+    slicers, slicer_s = _timed(slicer_route, 1)
+    maps, maps_s = _timed(distance_maps, 1)
+    print(f"Speed, both sides from a {' x '.join(map(str, labels.shape))} label map (seconds are of this machine; compare the ratios)")
+    line("ours: profile and 3D minimum", own_s, "s")
+    line("ours: landmarks found and every measurement taken", whole_s, "s")
+    line("Slicer's route: closed surfaces, vtkDistancePolyDataFilter (3D only)", slicer_s, "s")
+    line("distance maps of the image, SimpleITK (3D only)", maps_s, "s")
+    line("ratio to Slicer's route", slicer_s / own_s, "x", 20.0, at_least=True)
+    line("ratio to distance maps", maps_s / own_s, "x", 5.0, at_least=True)
+    if BODYPARTS.exists():
+        for title, found in (("ours", {s: x.minimum_3d_mm for s, x in own.items()}), ("Slicer's route", slicers), ("distance maps", maps)):
+            error = max(
+                abs((found[side] or 0.0) - mesh_space_3d(side, np.array(study.hips[side].landmarks["lesser_trochanter_tip"].position_ras_mm), _radius(study, side)))
+                for side in Side
+            )
+            line(f"error of the 3D minimum against the meshes: {title}", error, "mm")
+
+
+def _radius(study: StudyResult, side: Side) -> float:
+    diameter = study.hips[side].results["femoral_head_diameter"]
+    assert isinstance(diameter, Measured)
+    return diameter.value / 2
+
+
+def _timed(function: Callable[[], object], repeats: int) -> tuple[object, float]:
+    best = np.inf
+    result = None
+    for _ in range(repeats):
+        start = time.perf_counter()
+        result = function()
+        best = min(best, time.perf_counter() - start)
+    return result, float(best)
+
+
+def memory(cases: int) -> None:
+    """Peak memory of the command on the 512 x 512 x 300 label map."""
+    from IFIMeasureLib.core.sample import write_label_map
+
+    labels, names, grid = large_case()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "labels.seg.nrrd"
+        write_label_map(path, labels, grid, names)
+        size = labels.nbytes / 2**20
+        del labels
+        code = (
+            "import sys, resource\nfrom IFIMeasureLib.cli import main\n"
+            f"rc = main(['measure', '--segmentation', {str(path)!r}, '--output', {folder + '/out'!r}, '--quiet'])\n"
+            "print(rc, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+        )
+        output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert output[0] == "0", output
+    print(f"Memory of the command, label map of {size:.0f} MB in memory")
+    line("peak", float(output[1]), "MB", 3 * size + 400)
+
+
+def imports(cases: int) -> None:
+    """Time that loading the library adds to its packages."""
+
+    def seconds(extra: str) -> float:
+        code = f"import time\nt = time.perf_counter()\nimport vtk, numpy, SimpleITK\nu = time.perf_counter()\n{extra}\nprint(time.perf_counter() - u)"
+        return min(float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout) for _ in range(5))
+
+    print("Loading the library after vtk, numpy, SimpleITK")
+    line("IFIMeasureLib with all of core", seconds("import IFIMeasureLib, IFIMeasureLib.core.study, IFIMeasureLib.core.tables"), "s", 0.3)
+
+
+SECTIONS = {f.__name__: f for f in (phantom, methods, bodyparts, grids, speed, memory, imports)}
+
+
+def main() -> int:
+    """Run the benchmarks that are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default=",".join(SECTIONS))
+    parser.add_argument("--cases", type=int, default=50)
+    options = parser.parse_args()
+    for name in options.only.split(","):
+        SECTIONS[name](min(options.cases, 12) if name == "methods" else options.cases)
+        print()
+    print(f"peak memory of this run: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+    print("every limit held" if not MISSED else f"missed: {', '.join(MISSED)}")
+    return 1 if MISSED else 0
+
+
+assert spaces  # the module whose surface is exchanged in `methods` must be loaded by then
+
+if __name__ == "__main__":
+    sys.exit(main())

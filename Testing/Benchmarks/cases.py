@@ -1,0 +1,243 @@
+"""Cases with known truth, shared by the tests and the benchmarks: random phantoms, and real bones as meshes."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import vtk
+from IFIMeasureLib.core.imaging import Grid, Segmentation, SegmentRef, canonical
+from IFIMeasureLib.core.phantom import HipSpec, Phantom
+from IFIMeasureLib.core.placement import to_ras
+from IFIMeasureLib.core.spaces import Space, lesser_trochanter_region
+from IFIMeasureLib.core.study import HipResult, StudyResult, measure_study, resolve_structures
+from IFIMeasureLib.core.surface import closest_between
+from IFIMeasureLib.core.values import Measured, Side
+from scipy.spatial.transform import Rotation
+from vtk.util.numpy_support import vtk_to_numpy
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+"""Real data for trials; nothing may depend on it."""
+
+BODYPARTS = SHARED / "bodyparts3d"
+ANGLES = ("neck_shaft_angle", "lt_neck_angle", "femur_flexion", "femur_abduction", "femur_rotation_proxy")
+
+
+def random_spec(rng: np.random.Generator) -> HipSpec:
+    """Return a hip of random shape and pose within the range of living adults in a scanner."""
+    return HipSpec(
+        head_radius_mm=float(rng.uniform(21.5, 26.0)),
+        neck_shaft_angle_deg=float(rng.uniform(121, 136)),
+        anteversion_deg=float(rng.uniform(5, 25)),
+        lesser_trochanter_angle_deg=float(rng.uniform(28, 48)),
+        lesser_trochanter_reach_mm=float(rng.uniform(28, 34)),
+        lesser_trochanter_level_mm=float(rng.uniform(50, 56)),
+        offset_mm=float(rng.uniform(38, 46)),
+        ischium_shift_mm=float(rng.uniform(-3, 8)),
+        flexion_deg=float(rng.uniform(-8, 12)),
+        abduction_deg=float(rng.uniform(-6, 8)),
+        rotation_deg=float(rng.uniform(-18, 18)),
+    )
+
+
+def random_grid(rng: np.random.Generator, spacing: tuple[float, float, float], side: Side, oblique_deg: float) -> Grid:
+    """Return a grid over one hip: random offset, random turn up to ``oblique_deg`` (thick slices stay axial), random axis order."""
+    thick = spacing[2] > 2.0
+    axis = np.array([0.0, 0.0, 1.0]) if thick else rng.normal(size=3)
+    turn = Rotation.from_rotvec(np.radians(oblique_deg * rng.uniform(-1, 1)) * axis / np.linalg.norm(axis)).as_matrix()
+    low, high = np.array([12.0, -72.0, -128.0]), np.array([160.0, 48.0, 31.0])
+    center = to_ras(0.5 * (low + high), side) + rng.uniform(-0.5, 0.5, 3) * spacing
+    shape = np.ceil((high - low + 16.0) / spacing).astype(int)
+    affine = np.eye(4)
+    affine[:3, :3] = turn * np.array(spacing)
+    affine[:3, 3] = center - affine[:3, :3] @ ((shape - 1) / 2.0)
+    return Grid((int(shape[0]), int(shape[1]), int(shape[2])), affine)
+
+
+def phantom_segmentation(phantom: Phantom, grid: Grid, side: Side) -> Segmentation:
+    """Return the phantom's label map on a grid, as a file with segment names would give it."""
+    array, turned = canonical(phantom.label_map(grid, (side,)), grid.affine)
+    refs = [SegmentRef(name, 0, value) for value, name in phantom.label_names().items() if name.endswith(side.value) and (array == value).any()]
+    return Segmentation([array], turned, refs, Path("phantom"), True)
+
+
+@dataclasses.dataclass
+class Errors:
+    """Absolute errors of one or many cases: lengths in mm, angles in degree, one list a quantity."""
+
+    values: dict[str, list[float]] = dataclasses.field(default_factory=dict)
+
+    def add(self, name: str, error: float) -> None:
+        """Add one signed error."""
+        self.values.setdefault(name, []).append(abs(error))
+
+    def mean(self, name: str) -> float:
+        """Mean absolute error."""
+        return float(np.mean(self.values[name]))
+
+    def worst(self, name: str) -> float:
+        """Largest absolute error."""
+        return float(np.max(self.values[name]))
+
+
+def phantom_errors(seed: int, spacing: tuple[float, float, float], oblique_deg: float, errors: Errors) -> HipResult:
+    """Measure one random phantom and add its errors against the equations."""
+    rng = np.random.default_rng(seed)
+    side = Side.RIGHT if seed % 2 else Side.LEFT
+    spec = random_spec(rng)
+    phantom = Phantom(spec, spec, seed)
+    grid = random_grid(rng, spacing, side, oblique_deg)
+    segmentation = phantom_segmentation(phantom, grid, side)
+    study = measure_study(segmentation, resolve_structures(segmentation, None), sides=(side,))
+    hip = study.hips[side]
+    truth = phantom.truth(side)
+    for name in ("ifs", "qfs"):
+        space = hip.spaces[name]
+        assert isinstance(space, Space)
+        true = []
+        for point in space.profile:
+            expected = phantom.true_space(side, name, point.level_mm)
+            if expected is not None and point.distance_mm is not None:
+                errors.add(f"{name} in each plane", point.distance_mm - expected)
+                true.append(expected)
+        assert space.axial is not None and space.axial.distance_mm is not None and space.minimum_3d_mm is not None
+        errors.add(f"{name} axial", space.axial.distance_mm - min(true))
+        errors.add(f"{name} 3D", space.minimum_3d_mm - phantom.true_space_3d(side, name))
+    for name in ANGLES:
+        result = hip.results[name]
+        assert isinstance(result, Measured), result
+        errors.add("angles", result.value - truth.angles_deg[name])
+    for name, true_point in (("femoral_head_center", truth.head_center), ("lesser_trochanter_tip", truth.lesser_trochanter_tip)):
+        place = hip.landmarks[name].position_ras_mm
+        assert place is not None
+        errors.add(name, float(np.linalg.norm(to_ras(np.array(place), side) - true_point)))
+    return hip
+
+
+# -- real bones as meshes ------------------------------------------------------------------------------------
+
+MESHES: dict[str, tuple[str, ...]] = {
+    "hip_right": ("right_hip_bone",),
+    "hip_left": ("left_hip_bone",),
+    "femur_right": ("right_femur",),
+    "femur_left": ("left_femur",),
+    "quadratus_femoris_right": ("right_quadratus_femoris",),
+    "quadratus_femoris_left": ("left_quadratus_femoris",),
+}
+
+
+@functools.lru_cache(maxsize=None)
+def mesh(name: str) -> Any:
+    """Return a mesh of ``bodyparts3d`` in RAS millimeter, holes closed."""
+    path = next(BODYPARTS.glob(f"{name}__*.obj"))
+    reader = vtk.vtkOBJReader()
+    reader.SetFileName(str(path))
+    clean = vtk.vtkCleanPolyData()
+    clean.SetInputConnection(reader.GetOutputPort())
+    fill = vtk.vtkFillHolesFilter()
+    fill.SetInputConnection(clean.GetOutputPort())
+    fill.SetHoleSize(100.0)
+    turn = vtk.vtkTransform()
+    turn.Scale(-1.0, -1.0, 1.0)
+    move = vtk.vtkTransformPolyDataFilter()
+    move.SetTransform(turn)
+    move.SetInputConnection(fill.GetOutputPort())
+    move.Update()
+    return move.GetOutput()
+
+
+def voxelize(surface: Any, grid: Grid) -> np.ndarray:
+    """Return which voxel centers of a grid lie inside a closed surface, (I, J, K) bool."""
+    inverse = vtk.vtkTransform()
+    matrix = vtk.vtkMatrix4x4()
+    to_grid = np.linalg.inv(grid.affine)
+    for row in range(4):
+        for column in range(4):
+            matrix.SetElement(row, column, float(to_grid[row, column]))
+    inverse.SetMatrix(matrix)
+    move = vtk.vtkTransformPolyDataFilter()
+    move.SetTransform(inverse)
+    move.SetInputData(surface)
+    stencil = vtk.vtkPolyDataToImageStencil()
+    stencil.SetInputConnection(move.GetOutputPort())
+    stencil.SetOutputSpacing(1, 1, 1)
+    stencil.SetOutputOrigin(0, 0, 0)
+    stencil.SetOutputWholeExtent(0, grid.shape[0] - 1, 0, grid.shape[1] - 1, 0, grid.shape[2] - 1)
+    image = vtk.vtkImageStencilToImage()
+    image.SetInputConnection(stencil.GetOutputPort())
+    image.SetInsideValue(1)
+    image.SetOutsideValue(0)
+    image.SetOutputScalarTypeToUnsignedChar()
+    image.Update()
+    return vtk_to_numpy(image.GetOutput().GetPointData().GetScalars()).reshape(grid.shape[::-1]).T > 0
+
+
+def bodyparts_grid(spacing: tuple[float, float, float], turn: np.ndarray | None = None, bottom_mm: float = 660.0, top_mm: float = 870.0) -> Grid:
+    """Return a grid over both hips of ``bodyparts3d`` (RAS), optionally turned about its middle."""
+    low, high = np.array([-158.0, -2.0, bottom_mm]), np.array([158.0, 142.0, top_mm])
+    if turn is not None and np.abs(np.abs(turn) - np.abs(turn).round()).max() > 1e-9:
+        low, high = low - [4.0, 22.0, 0.0], high + [4.0, 22.0, 0.0]
+    turn = np.eye(3) if turn is None else turn
+    size = np.abs(turn.T @ (high - low)) if np.allclose(np.abs(turn), np.abs(turn).round()) else high - low
+    shape = np.ceil(size / spacing).astype(int)
+    affine = np.eye(4)
+    affine[:3, :3] = turn * np.array(spacing)
+    affine[:3, 3] = 0.5 * (low + high) - affine[:3, :3] @ ((shape - 1) / 2.0)
+    return Grid((int(shape[0]), int(shape[1]), int(shape[2])), affine)
+
+
+def bodyparts_labels(grid: Grid, names: dict[str, tuple[str, ...]] | None = None) -> tuple[np.ndarray, dict[int, str]]:
+    """Return the voxelized meshes as one label map and the name of each value."""
+    labels = np.zeros(grid.shape, np.uint8)
+    chosen = names or {k: v for k, v in MESHES.items() if "quadratus" not in k}
+    for value, parts in enumerate(chosen.values(), 1):
+        for part in parts:
+            labels[voxelize(mesh(part), grid) & (labels == 0)] = value
+    return labels, dict(enumerate(chosen, 1))
+
+
+def measure_labels(labels: np.ndarray, names: dict[int, str], grid: Grid) -> StudyResult:
+    """Measure a label map with named values."""
+    array, turned = canonical(labels, grid.affine)
+    segmentation = Segmentation([array], turned, [SegmentRef(name, 0, value) for value, name in names.items()], Path("bodyparts3d"), True)
+    return measure_study(segmentation, resolve_structures(segmentation, None))
+
+
+def mesh_section(name: str, level: float) -> np.ndarray:
+    """Cut a mesh with an axial plane: segments (N, 2, 3), RAS."""
+    plane = vtk.vtkPlane()
+    plane.SetOrigin(0, 0, level)
+    plane.SetNormal(0, 0, 1)
+    cutter = vtk.vtkCutter()
+    cutter.SetInputData(mesh(name))
+    cutter.SetCutFunction(plane)
+    cutter.Update()
+    output = cutter.GetOutput()
+    if not output.GetNumberOfLines():
+        return np.zeros((0, 2, 3))
+    points = vtk_to_numpy(output.GetPoints().GetData()).astype(float)
+    return points[vtk_to_numpy(output.GetLines().GetConnectivityArray()).reshape(-1, 2)]
+
+
+def mesh_space(side: Side, level: float) -> float | None:
+    """Return the exact axial space between hip bone and whole femur of the meshes at a level; None where one is absent."""
+    pair = closest_between(mesh_section(f"{side.value}_hip_bone", level), mesh_section(f"{side.value}_femur", level))
+    return None if pair is None else pair[0]
+
+
+def mesh_space_3d(side: Side, tip_ras: np.ndarray, head_radius: float | None) -> float:
+    """Return the smallest distance from the lesser trochanter's part of the femur's mesh to the hip bone's mesh."""
+    fine = vtk.vtkLinearSubdivisionFilter()
+    triangles = vtk.vtkTriangleFilter()
+    triangles.SetInputData(mesh(f"{side.value}_femur"))
+    fine.SetInputConnection(triangles.GetOutputPort())
+    fine.SetNumberOfSubdivisions(4)
+    fine.Update()
+    points = vtk_to_numpy(fine.GetOutput().GetPoints().GetData()).astype(float)
+    points = points[lesser_trochanter_region(tip_ras, head_radius)(points)]
+    distance = vtk.vtkImplicitPolyDataDistance()
+    distance.SetInput(mesh(f"{side.value}_hip_bone"))
+    return float(min(abs(distance.EvaluateFunction(p)) for p in points))
