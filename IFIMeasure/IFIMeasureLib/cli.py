@@ -101,11 +101,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _quiet_libraries() -> None:
     """Keep the warnings of ITK and VTK off the terminal; what matters is said in our own words."""
     import SimpleITK as sitk
-    import vtk
+    from vtkmodules.vtkCommonCore import vtkLogger, vtkObject
 
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    vtk.vtkObject.GlobalWarningDisplayOff()
-    vtk.vtkLogger.SetStderrVerbosity(vtk.vtkLogger.VERBOSITY_OFF)
+    vtkObject.GlobalWarningDisplayOff()
+    vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_OFF)
 
 
 def _say(text: str) -> None:

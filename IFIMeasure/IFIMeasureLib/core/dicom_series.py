@@ -185,7 +185,7 @@ def anatomy(series: Series) -> str:
         return tag.lower()
     if series.grid is None or "axial" not in series.plane:
         return "unknown"
-    from scipy import ndimage
+    import scipy
 
     kinds = []
     for index in np.linspace(0, len(series.files) - 1, min(7, len(series.files))).round().astype(int):
@@ -196,9 +196,9 @@ def anatomy(series: Series) -> str:
         plane = sitk.GetArrayFromImage(image).squeeze().astype(float)
         if plane.ndim != 2:
             return "unknown"
-        small = ndimage.gaussian_filter(plane[::4, ::4], 1.0)
+        small = scipy.ndimage.gaussian_filter(plane[::4, ::4], 1.0)
         body = small > 0.12 * np.percentile(small, 99)
-        labels, count = ndimage.label(ndimage.binary_opening(body, iterations=1))
+        labels, count = scipy.ndimage.label(scipy.ndimage.binary_opening(body, iterations=1))
         if not count:
             continue
         pixel = 16.0 * series.spacing_mm[0] * series.spacing_mm[1]

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy
 import SimpleITK as sitk
-from scipy import ndimage
 
 from .values import Array, IFIMeasureError
 
@@ -192,7 +192,7 @@ def _bounding_boxes(array: Array) -> list[Any]:
     order = sorted(range(3), key=lambda axis: -abs(array.strides[axis]))
     flips = [axis for axis in range(3) if array.strides[axis] < 0]
     plain = np.flip(array, tuple(flips)) if flips else array
-    boxes = ndimage.find_objects(plain.transpose(order))
+    boxes = scipy.ndimage.find_objects(plain.transpose(order))
     result: list[Any] = []
     for box in boxes:
         if box is None:

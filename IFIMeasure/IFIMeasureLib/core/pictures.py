@@ -9,16 +9,17 @@ from __future__ import annotations
 import base64
 import html
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import vtk
-from scipy import ndimage
-from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+import scipy
+from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+from vtkmodules.vtkCommonDataModel import vtkImageData
+from vtkmodules.vtkIOImage import vtkPNGWriter
 
 from .anatomy import definitions
 from .imaging import Grid, Mask, Volume
 from .measurements import measurement
+from .placement import block_mean
 from .reference_values import ReferenceRow
 from .spaces import Space
 from .study import HipResult, StudyResult
@@ -42,11 +43,11 @@ class Picture:
 def png_bytes(pixels: Array) -> bytes:
     """Encode pixels (rows, columns) or (rows, columns, 3) uint8, top row first, as PNG."""
     rows, columns = pixels.shape[:2]
-    image = vtk.vtkImageData()
+    image = vtkImageData()
     image.SetDimensions(columns, rows, 1)
     flat = np.ascontiguousarray(pixels[::-1]).reshape(rows * columns, -1)
     image.GetPointData().SetScalars(numpy_to_vtk(flat, deep=True))
-    writer = vtk.vtkPNGWriter()
+    writer = vtkPNGWriter()
     writer.WriteToMemoryOn()
     writer.SetInputData(image)
     writer.Write()
@@ -62,7 +63,7 @@ def _plane(array: Array, grid: Grid, x: Array, y: Array, level: float, order: in
     if (high <= low).any():
         return np.zeros((len(y), len(x)))
     part = np.asarray(array[low[0] : high[0], low[1] : high[1], low[2] : high[2]], dtype=np.float32)
-    return np.asarray(ndimage.map_coordinates(part, ijk - low[:, None, None], order=order, mode="constant", cval=0.0)).T
+    return np.asarray(scipy.ndimage.map_coordinates(part, ijk - low[:, None, None], order=order, mode="constant", cval=0.0)).T
 
 
 def axial_picture(study: StudyResult, level: float, ids: tuple[str, ...] = ("ifs_axial", "qfs_axial"), sides: tuple[Side, ...] = tuple(Side)) -> Picture:
@@ -133,7 +134,7 @@ def _outline(mask: Mask, level: float) -> Array:
     h = max(0.5, 0.75 * float(mask.grid.spacing.min()))
     x, y = np.arange(low[0], high[0], h), np.arange(low[1], high[1], h)
     plane = _plane(mask.array, mask.grid, x, y, level, 1 if mask.grid.spacing.max() < 2 else 0)
-    lines = contour_lines(ndimage.gaussian_filter(plane, 0.6).T - 0.5)
+    lines = contour_lines(scipy.ndimage.gaussian_filter(plane, 0.6).T - 0.5)
     return np.concatenate([np.array([x[0], y[0]]) + h * lines, np.full((len(lines), 2, 1), level)], axis=2)
 
 
@@ -143,113 +144,71 @@ def _window(volume: Volume) -> tuple[float, float]:
     return float(low), float(max(high, low + 1e-3))
 
 
-def bones_picture(study: StudyResult, width: int = 900, height: int = 640) -> Picture | None:
-    """Render the bones from behind with the shortest 3D distances; None where no OpenGL can be had."""
-    renderer = vtk.vtkRenderer()
-    renderer.SetBackground(1, 1, 1)
-    bounds: list[Array] = []
-    for _side, hip in study.hips.items():
-        for key, mask in hip.masks.items():
-            surface = _surface(mask)
-            if surface.GetNumberOfPoints() == 0:
-                continue
-            mapper = vtk.vtkPolyDataMapper()
-            mapper.SetInputData(surface)
-            mapper.ScalarVisibilityOff()
-            actor = vtk.vtkActor()
-            actor.SetMapper(mapper)
-            actor.GetProperty().SetColor(*(c / 255.0 for c in definitions()[key].color))
-            actor.GetProperty().SetOpacity(1.0 if key in ("hip", "femur") else 0.55)
-            actor.GetProperty().SetSpecular(0.15)
-            renderer.AddActor(actor)
-        for name, color in (("ifs_3d", (0.85, 0.1, 0.1)), ("ifs_axial", (0.9, 0.7, 0.0))):
+def bones_picture(study: StudyResult, step: float = 0.9) -> Picture | None:
+    """Draw the bones seen from behind with the shortest distances; None where no landmark says where to look.
+
+    Each pixel looks along the anterior direction and takes the first surface it meets; its slope gives the
+    shade. Muscle and tendons are drawn half transparent. No graphics driver is needed.
+    """
+    places = [
+        np.array(place) for hip in study.hips.values() for name in ("lesser_trochanter_tip", "femoral_head_center") if (place := hip.landmarks[name].position_ras_mm) is not None
+    ]
+    if not places:
+        return None
+    low, high = np.min(places, axis=0) - [62.0, 75.0, 62.0], np.max(places, axis=0) + [62.0, 75.0, 40.0]
+    x, y, z = (np.arange(low[a], high[a], step if a != 1 else 2.0) for a in range(3))
+    color = np.full((len(x), len(z), 3), 255.0)
+    depth = np.full((len(x), len(z)), np.inf)
+    ordered = sorted(((key, mask) for hip in study.hips.values() for key, mask in hip.masks.items()), key=lambda item: item[0] not in ("hip", "femur"))
+    for key, mask in ordered:
+        first = _first_surface(mask, x, y, z)
+        slope = np.gradient(scipy.ndimage.gaussian_filter(np.where(np.isfinite(first), first, high[1]), 0.8), step)
+        shade = 0.28 + 0.72 / np.sqrt(1.0 + slope[0] ** 2 + slope[1] ** 2)
+        seen = np.isfinite(first) & (first < depth)
+        opacity = 1.0 if key in ("hip", "femur") else 0.5
+        paint = np.clip(shade[..., None] * np.array(definitions()[key].color), 0, 255)
+        color[seen] = (1 - opacity) * color[seen] + opacity * paint[seen]
+        if opacity == 1.0:
+            depth[seen] = first[seen]
+    width, height = len(x), len(z)
+    pixels = color.astype(np.uint8).transpose(1, 0, 2)[::-1]
+
+    def at(point: tuple[float, float, float]) -> tuple[float, float]:
+        return (point[0] - low[0]) / step + 0.5, height - (point[2] - low[2]) / step - 0.5
+
+    parts = [f'<image width="{width}" height="{height}" href="data:image/png;base64,{base64.b64encode(png_bytes(pixels)).decode()}"/>']
+    for hip in study.hips.values():
+        for name, hue in (("ifs_axial", "#e0b000"), ("ifs_3d", "#d01818")):
             result = hip.results.get(name)
-            if isinstance(result, Measured):
-                renderer.AddActor(_tube(np.array(result.points_ras_mm), color))
-        tip = hip.landmarks["lesser_trochanter_tip"].position_ras_mm
-        if tip is not None:
-            bounds.append(np.array(tip))
-    if not bounds:
-        return None
-    focus = np.mean(bounds, axis=0)
-    camera = renderer.GetActiveCamera()
-    camera.SetFocalPoint(*focus)
-    camera.SetPosition(*(focus + np.array([0.0, -700.0, 120.0])))
-    camera.SetViewUp(0, 0, 1)
-    camera.ParallelProjectionOn()
-    camera.SetParallelScale(75.0 if len(bounds) == 1 else 0.36 * float(np.ptp(np.array(bounds)[:, 0])) + 55.0)
-    renderer.ResetCameraClippingRange()
-    window = vtk.vtkRenderWindow()
-    window.SetOffScreenRendering(1)
-    window.SetMultiSamples(0)
-    window.SetSize(width, height)
-    window.AddRenderer(renderer)
-    if not window.SupportsOpenGL():
-        return None
-    window.Render()
-    grab = vtk.vtkWindowToImageFilter()
-    grab.SetInput(window)
-    grab.ReadFrontBufferOff()
-    grab.Update()
-    image = grab.GetOutput()
-    columns, rows, _ = image.GetDimensions()
-    pixels = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(rows, columns, -1)[::-1, :, :3]
-    window.Finalize()
-    if pixels.std() < 1.0:
-        return None
-    return Picture("Bones from behind (the patient's right is on the right); red: shortest 3D distance, yellow: axial one.", png=png_bytes(pixels))
+            if isinstance(result, Measured) and len(result.points_ras_mm) == 2:
+                (x0, y0), (x1, y1) = (at(p) for p in result.points_ras_mm)
+                for stroke, thickness in (("black", 4.0), (hue, 2.2)):
+                    parts.append(f'<line x1="{x0:.1f}" y1="{y0:.1f}" x2="{x1:.1f}" y2="{y1:.1f}" stroke="{stroke}" stroke-width="{thickness}"/>')
+    for word, edge, anchor in (("L", 6, "start"), ("R", width - 6, "end")):
+        parts.append(f'<text x="{edge}" y="18" text-anchor="{anchor}" font-size="15">{word}</text>')
+    caption = "The bones from behind (the patient's right is on the right), with the shortest distance in 3D (red) and in an axial plane (yellow) drawn through them."
+    return Picture(caption, _svg(width, height, parts, caption))
 
 
-def _surface(mask: Mask) -> Any:
-    """A surface of a mask for looking at, RAS, at about 1.2 mm (finer than the eye needs in a report)."""
-    factors = np.maximum(1, np.floor(1.3 / mask.grid.spacing)).astype(int)
-    array = np.pad(mask.array[tuple(slice(None, None, int(f)) for f in factors)], 2)
-    phi = signed_distance(array, mask.grid.spacing * factors, far=False)
-    image = vtk.vtkImageData()
-    image.SetDimensions(*array.shape)
-    image.GetPointData().SetScalars(numpy_to_vtk(np.ascontiguousarray(phi.transpose(2, 1, 0)).reshape(-1), deep=True))
-    contour = vtk.vtkFlyingEdges3D()
-    contour.SetInputData(image)
-    contour.SetValue(0, 0.0)
-    contour.ComputeNormalsOff()
-    smooth = vtk.vtkWindowedSincPolyDataFilter()
-    smooth.SetInputConnection(contour.GetOutputPort())
-    smooth.SetNumberOfIterations(15)
-    smooth.SetPassBand(0.1)
-    affine = mask.grid.affine.copy()
-    affine[:3, 3] = mask.grid.to_ras(-2.0 * factors)
-    affine[:3, :3] = affine[:3, :3] * factors
-    matrix = vtk.vtkMatrix4x4()
-    for row in range(4):
-        for column in range(4):
-            matrix.SetElement(row, column, float(affine[row, column]))
-    transform = vtk.vtkTransform()
-    transform.SetMatrix(matrix)
-    move = vtk.vtkTransformPolyDataFilter()
-    move.SetTransform(transform)
-    move.SetInputConnection(smooth.GetOutputPort())
-    normals = vtk.vtkPolyDataNormals()
-    normals.SetInputConnection(move.GetOutputPort())
-    normals.SplittingOff()
-    normals.Update()
-    return normals.GetOutput()
-
-
-def _tube(points: Array, color: tuple[float, float, float]) -> Any:
-    line = vtk.vtkLineSource()
-    line.SetPoint1(*points[0])
-    line.SetPoint2(*points[1])
-    tube = vtk.vtkTubeFilter()
-    tube.SetInputConnection(line.GetOutputPort())
-    tube.SetRadius(1.1)
-    tube.SetNumberOfSides(16)
-    tube.CappingOn()
-    mapper = vtk.vtkPolyDataMapper()
-    mapper.SetInputConnection(tube.GetOutputPort())
-    actor = vtk.vtkActor()
-    actor.SetMapper(mapper)
-    actor.GetProperty().SetColor(*color)
-    return actor
+def _first_surface(mask: Mask, x: Array, y: Array, z: Array) -> Array:
+    """Anterior coordinate at which a line from behind meets the mask, for each x and z; infinite where it does not."""
+    factors = np.maximum(1, np.floor(2.2 / mask.grid.spacing)).astype(int)
+    occupancy, grid = block_mean(mask.array, mask.grid, factors)
+    phi = signed_distance(np.pad(occupancy, 2), grid.spacing, far=False)
+    first = np.full((len(x), len(z)), np.inf)
+    before = np.full(first.shape, -1.0)
+    xx, zz = np.meshgrid(x, z, indexing="ij")
+    for number, level in enumerate(y):
+        ijk = grid.to_ijk(np.stack([xx, np.full_like(xx, level), zz], axis=-1)) + 2.0
+        now = scipy.ndimage.map_coordinates(phi, np.moveaxis(ijk, -1, 0), order=1, mode="constant", cval=-1.0)
+        met = (now > 0) & ~np.isfinite(first)
+        if number:
+            share = before[met] / (before[met] - now[met])
+            first[met] = y[number - 1] + np.clip(share, 0, 1) * (level - y[number - 1])
+        else:
+            first[met] = level
+        before = now
+    return first
 
 
 def profile_picture(study: StudyResult, cutoffs: dict[str, float]) -> Picture | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy import ndimage, signal, spatial
+import scipy
 
 from .imaging import Grid, Mask
 from .surface import Patch, signed_distance
@@ -29,7 +29,7 @@ LESSER_TROCHANTER_RADIUS = 0.9
 
 _MEDIAL = np.array([-1.0, 0.0, 0.0])
 _UP = np.array([0.0, 0.0, 1.0])
-_FINEST_FIELD_MM = 1.2
+_FINEST_FIELD_MM = 1.45
 
 
 def side_frame(mask: Mask, side: Side) -> Mask:
@@ -66,7 +66,7 @@ class Found:
 
 
 class BoneField:
-    """Signed distance of one bone at about 1.2 mm, for searching; what is measured uses finer surfaces.
+    """Signed distance of one bone at 1 to 1.5 mm, for searching; what is measured uses finer surfaces.
 
     :param mask: the bone in the side frame.
     :param upper_mm: how much of the bone to keep from its upper end, millimeter; all where None.
@@ -81,7 +81,7 @@ class BoneField:
         part = (slice(0, array.shape[0]), slice(0, array.shape[1]), slice(start, stop))
         array, grid = array[part], grid.cropped(part)
         factors = np.maximum(1, np.floor(_FINEST_FIELD_MM / grid.spacing + 1e-6)).astype(int)
-        occupancy, grid = _block_mean(array, grid, factors)
+        occupancy, grid = block_mean(array, grid, factors)
         occupancy = np.pad(occupancy, 2)
         affine = grid.affine.copy()
         affine[:3, 3] = grid.to_ras(np.array([-2.0, -2.0, -2.0]))
@@ -96,7 +96,7 @@ class BoneField:
     def sample(self, points: Array) -> Array:
         """Signed distance at points (..., 3); far outside the field a large negative number."""
         ijk = points @ self._inverse[:3, :3].T + self._inverse[:3, 3]
-        return np.asarray(ndimage.map_coordinates(self.phi, np.moveaxis(ijk, -1, 0), order=1, mode="constant", cval=-50.0))
+        return np.asarray(scipy.ndimage.map_coordinates(self.phi, np.moveaxis(ijk, -1, 0), order=1, mode="constant", cval=-50.0))
 
     def surface(self) -> tuple[Array, Array]:
         """Surface points and outward unit normals, (N, 3) each."""
@@ -121,12 +121,12 @@ class BoneField:
         offsets = step_mm * np.arange(-n, n + 1)
         plane = origin + offsets[:, None, None] * u + offsets[None, :, None] * v
         phi = self.sample(plane)
-        labels, count = ndimage.label(phi > 0)
+        labels, count = scipy.ndimage.label(phi > 0)
         if not count:
             return None
         inside = np.argwhere(labels > 0)
         nearest = inside[((inside - n) ** 2).sum(1).argmin()]
-        chosen = ndimage.binary_dilation(labels == labels[tuple(nearest)])
+        chosen = scipy.ndimage.binary_dilation(labels == labels[tuple(nearest)])
         if self._crosses_border(plane[chosen]):
             return None
         weight = np.where(chosen, np.clip(phi / step_mm + 0.5, 0.0, 1.0), 0.0)
@@ -152,7 +152,7 @@ class BoneField:
         return float(((grid.shape[axis] - 0.5 - index) if end > 0 else (index + 0.5)) * grid.spacing[axis])
 
 
-def _block_mean(array: Array, grid: Grid, factors: Array) -> tuple[Array, Grid]:
+def block_mean(array: Array, grid: Grid, factors: Array) -> tuple[Array, Grid]:
     """Average blocks of voxels, centered so that a mirrored array gives the mirrored result."""
     if (factors == 1).all():
         return array.astype(np.float32), grid
@@ -249,7 +249,7 @@ def _covered_fraction(directions: Array) -> float:
     z = 1 - 2 * k / 400
     angle = np.pi * (1 + 5**0.5) * k
     spiral = np.column_stack([np.cos(angle) * np.sqrt(1 - z * z), np.sin(angle) * np.sqrt(1 - z * z), z])
-    distance, _ = spatial.cKDTree(directions).query(spiral)
+    distance, _ = scipy.spatial.cKDTree(directions).query(spiral)
     return float((distance < 2 * np.sin(np.radians(6.0))).mean())
 
 
@@ -363,7 +363,7 @@ def _lesser_trochanter(bone: BoneField, head: Array, radius: float, origin: Arra
     if usable.sum() < 8:
         return None
     levels, reach = levels[usable], reach[usable]
-    smooth = ndimage.gaussian_filter(reach, [1.2, 1.0], mode="nearest")
+    smooth = scipy.ndimage.gaussian_filter(reach, [1.2, 1.0], mode="nearest")
     best = _strongest_peak(smooth, angles, 0.06 * radius)
     if best is None:
         # thick slices or a short scan: a shoulder on the flank of the neck instead of a peak of its own
@@ -378,7 +378,7 @@ def _lesser_trochanter(bone: BoneField, head: Array, radius: float, origin: Arra
         return None
     row, column = best
     # the middle of the cap, not its highest cell: a flat top would move the tip with every staircase
-    cap, _ = ndimage.label(smooth > smooth[row, column] - 0.045 * radius)
+    cap, _ = scipy.ndimage.label(smooth > smooth[row, column] - 0.045 * radius)
     rows, columns = np.nonzero(cap == cap[row, column])
     near = (np.abs(rows - row) < 0.4 * radius) & (np.abs(columns - column) <= 10)
     rows, columns = rows[near], columns[near]
@@ -386,7 +386,7 @@ def _lesser_trochanter(bone: BoneField, head: Array, radius: float, origin: Arra
     level = float((levels[rows] * weight).sum() / weight.sum())
     angle = float((angles[columns] * weight).sum() / weight.sum())
     distance = float(
-        ndimage.map_coordinates(
+        scipy.ndimage.map_coordinates(
             reach,
             [[np.interp(level, levels, np.arange(len(levels)))], [np.interp(angle, angles, np.arange(len(angles)))]],
             order=1,
@@ -406,6 +406,8 @@ def _strongest_peak(reach: Array, angles: Array, least: float) -> tuple[int, int
     Prominence is taken along the levels; a bump whose top lies outside the sector (the intertrochanteric
     crest, the flank of the neck) or at the end of the levels is none.
     """
+    from scipy import signal  # loads half of scipy: not before it is needed
+
     candidates: list[tuple[float, int, int]] = []
     for index in np.flatnonzero((angles >= _SECTOR[0]) & (angles <= _SECTOR[1])):
         peaks, properties = signal.find_peaks(reach[:, index], prominence=least)
@@ -460,7 +462,7 @@ def _neck(bone: BoneField, found: Found) -> None:
             cut = bone.section(head + step * direction, direction, 1.7 * radius)
             areas.append(np.inf if cut is None else cut[0])
             centers.append(head + step * direction if cut is None else cut[1])
-        smooth = ndimage.gaussian_filter1d(np.array(areas), 1.0, mode="nearest") if np.isfinite(areas).all() else np.array(areas)
+        smooth = scipy.ndimage.gaussian_filter1d(np.array(areas), 1.0, mode="nearest") if np.isfinite(areas).all() else np.array(areas)
         narrow = int(np.argmin(smooth))
         if narrow in (0, len(steps) - 1) or not np.isfinite(smooth[narrow]):
             center = None
@@ -528,7 +530,7 @@ def _condyles(mask: Mask, found: Found) -> None:
     lower = BoneField(Mask(mask.array[box], mask.grid.cropped(box), frozenset()))
     points = Patch(lower.phi, lower.grid).surface_points()
     points = points[points[:, 2] < points[:, 2].min() + 38.0 * found.scale]
-    hull = spatial.ConvexHull(points[:, :2])
+    hull = scipy.spatial.ConvexHull(points[:, :2])
     corners = points[hull.vertices]
     nxt = np.roll(corners, -1, axis=0)
     edge = (nxt - corners)[:, :2]

@@ -60,7 +60,8 @@ def report_html(study: StudyResult, provenance: dict[str, Any]) -> str:
     for level in sorted(levels, reverse=True):
         body.append(_figure(axial_picture(study, level)))
     bones = bones_picture(study)
-    body.append(_figure(bones) if bones else '<p class="quiet">No picture in 3D: there is no OpenGL on this machine.</p>')
+    if bones:
+        body.append(_figure(bones))
     cutoffs = {}
     for name in ("ifs", "qfs"):
         found = [row.cutoff_mm for row in reference_rows() if row.measurement == f"{name}_axial" and row.cutoff_mm and row.applies_to(study.subject)]

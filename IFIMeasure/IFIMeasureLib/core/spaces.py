@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import spatial
+import scipy
 
 from .imaging import Grid, Mask
 from .placement import ADULT_HEAD_RADIUS_MM, LESSER_TROCHANTER_HALF_HEIGHT, LESSER_TROCHANTER_RADIUS
@@ -192,13 +192,13 @@ def _edge(mask: Mask, low: float, high: float, belongs: Region | None) -> Array:
 
 def _keep_near(first: Array, a: Array, second: Array, b: Array, dimensions: int, slack: float, keep_first: Array, keep_second: Array) -> None:
     """Mark the points that may carry the smallest distance between two sets, within ``slack`` of the rough one."""
-    tree = spatial.cKDTree(first[a, :dimensions])
+    tree = scipy.spatial.cKDTree(first[a, :dimensions])
     distance, index = tree.query(second[b, :dimensions])
     limit = distance.min() + slack
     near = distance <= limit
     keep_second[b[near]] = True
     keep_first[a[index[near]]] = True
-    back, _ = spatial.cKDTree(second[b[near], :dimensions]).query(first[a, :dimensions], distance_upper_bound=limit)
+    back, _ = scipy.spatial.cKDTree(second[b[near], :dimensions]).query(first[a, :dimensions], distance_upper_bound=limit)
     keep_first[a[back <= limit]] = True
 
 
@@ -236,6 +236,6 @@ def _closest_3d(patches: tuple[list[Patch | None], list[Patch | None]], tests: t
     a, b = sides
     if not len(a) or not len(b):
         return None
-    distance, index = spatial.cKDTree(a).query(b)
+    distance, index = scipy.spatial.cKDTree(a).query(b)
     best = int(distance.argmin())
     return float(distance[best]), a[index[best]], b[best]

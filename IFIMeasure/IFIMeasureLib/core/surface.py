@@ -16,16 +16,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import fft, ndimage, spatial, special
+import scipy
 
 from .imaging import Grid
 from .values import Array
 
-SMOOTHING_LENGTH_VOXELS = 1.3
+SMOOTHING_LENGTH_VOXELS = 0.85
 """Length (in voxels of the finest axis) below which bumps are taken as staircase, where the labels allow it."""
 
-_SIGMA_VOXELS = 0.7
-_ITERATIONS = 12
+_SIGMA_VOXELS = 0.5
+_ITERATIONS = 16
 _FOURTH_ORDER_SLOPE = 2.0 - 1.0 / np.sqrt(2.0)
 
 
@@ -44,12 +44,12 @@ def signed_distance(inside: Array, spacing: Array, far: bool = True) -> Array:
     occupancy = inside.astype(np.float32)
     mask = occupancy > 0.5
     sigma = _SIGMA_VOXELS * h / np.asarray(spacing)
-    blurred = 2.0 * ndimage.gaussian_filter(occupancy, sigma) - ndimage.gaussian_filter(occupancy, sigma * np.sqrt(2.0))
-    near = (_SIGMA_VOXELS * h / _FOURTH_ORDER_SLOPE * np.sqrt(2.0)) * special.erfinv(2.0 * np.clip(blurred, 1e-3, 1 - 1e-3) - 1.0)
+    blurred = 2.0 * scipy.ndimage.gaussian_filter(occupancy, sigma) - scipy.ndimage.gaussian_filter(occupancy, sigma * np.sqrt(2.0))
+    near = (_SIGMA_VOXELS * h / _FOURTH_ORDER_SLOPE * np.sqrt(2.0)) * scipy.special.erfinv(2.0 * np.clip(blurred, 1e-3, 1 - 1e-3) - 1.0)
     if np.max(spacing) < 2.0 * h and not far:
         return np.asarray(near, dtype=np.float32)
-    deep = ndimage.distance_transform_edt(mask, sampling=spacing)
-    out = ndimage.distance_transform_edt(~mask, sampling=spacing)
+    deep = scipy.ndimage.distance_transform_edt(mask, sampling=spacing)
+    out = scipy.ndimage.distance_transform_edt(~mask, sampling=spacing)
     distance = np.where(mask, deep - 0.5 * h, 0.5 * h - out)
     return np.asarray(np.where(np.abs(distance) < 1.6 * h, near, distance), dtype=np.float32)
 
@@ -76,7 +76,7 @@ def refine(inside: Array, spacing: Array) -> Array:
     dual = np.zeros_like(start)
     smooth = start
     for _ in range(_ITERATIONS):
-        smooth = fft.idctn(step * fft.dctn(start + kept - dual, norm="ortho"), norm="ortho", overwrite_x=True)
+        smooth = scipy.fft.idctn(step * scipy.fft.dctn(start + kept - dual, norm="ortho"), norm="ortho", overwrite_x=True)
         kept = sign * np.maximum(sign * (smooth + dual), 0)
         dual += smooth - kept
     return np.asarray(smooth)
@@ -114,7 +114,7 @@ class Patch:
         xy = np.stack(np.meshgrid(low[0] + h * np.arange(nx), low[1] + h * np.arange(ny), indexing="ij"), axis=-1)
         ras = np.concatenate([xy, np.full((nx, ny, 1), level_mm)], axis=2)
         ijk = np.moveaxis(grid.to_ijk(ras), -1, 0)
-        plane = ndimage.map_coordinates(self.phi, ijk, order=1, mode="constant", cval=-1e3)
+        plane = scipy.ndimage.map_coordinates(self.phi, ijk, order=1, mode="constant", cval=-1e3)
         lines = contour_lines(plane, lowest=-0.9e3)
         points = low[:2] + h * lines
         return np.concatenate([points, np.full((len(lines), 2, 1), level_mm)], axis=2)
@@ -203,11 +203,11 @@ def closest_between(first: Array, second: Array) -> tuple[float, Array, Array] |
     """Smallest distance between two sets of segments (N, 2, 3), (M, 2, 3) that do not cross: distance and both places."""
     if not len(first) or not len(second):
         return None
-    tree = spatial.cKDTree(second.reshape(-1, 3))
+    tree = scipy.spatial.cKDTree(second.reshape(-1, 3))
     rough, _ = tree.query(first.reshape(-1, 3))
     limit = rough.min() + 1.5 * max(_longest(first), _longest(second))
     near_first = first[(rough <= limit).reshape(-1, 2).any(1)]
-    back, _ = spatial.cKDTree(near_first.reshape(-1, 3)).query(second.reshape(-1, 3))
+    back, _ = scipy.spatial.cKDTree(near_first.reshape(-1, 3)).query(second.reshape(-1, 3))
     near_second = second[(back <= limit).reshape(-1, 2).any(1)]
     forward = closest_on_segments(near_first.reshape(-1, 3), near_second)
     backward = closest_on_segments(near_second.reshape(-1, 3), near_first)

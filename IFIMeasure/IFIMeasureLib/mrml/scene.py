@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 import slicer
-import vtk
-from vtk.util.numpy_support import numpy_to_vtk
+from vtkmodules.util.numpy_support import numpy_to_vtk
+from vtkmodules.vtkCommonCore import vtkDoubleArray, vtkStringArray
+from vtkmodules.vtkCommonDataModel import vtkImageData, vtkTable, vtkVector3d
+from vtkmodules.vtkCommonMath import vtkMatrix4x4
 
 from ..core.anatomy import definitions
 from ..core.imaging import Grid, Volume
@@ -110,7 +112,7 @@ def _file(hierarchy: Any, folder: int, node: Any) -> None:
 
 
 def _vtk_matrix(matrix: Array) -> Any:
-    result = vtk.vtkMatrix4x4()
+    result = vtkMatrix4x4()
     for row in range(4):
         for column in range(4):
             result.SetElement(row, column, float(matrix[row, column]))
@@ -140,7 +142,7 @@ def window(array: Array) -> tuple[float, float]:
 
 
 def _image_data(array: Array) -> Any:
-    image = vtk.vtkImageData()
+    image = vtkImageData()
     image.SetDimensions(*array.shape)
     flat = np.ascontiguousarray(array.transpose(2, 1, 0)).reshape(-1)
     if flat.dtype == bool:
@@ -162,6 +164,9 @@ def add_segmentation(scene: Any, study: StudyResult, name: str) -> Any:
     """Add the structures as segments with names, colors and terminology; cropped label maps keep memory small."""
     node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
     node.CreateDefaultDisplayNodes()
+    # files of the size of the bones, not of the whole image; nothing is lost
+    node.AddDefaultStorageNode()
+    node.GetStorageNode().SetCropToMinimumExtent(True)
     segmentation = node.GetSegmentation()
     reference = _reference_geometry(study.segmentation.grid)
     segmentation.SetConversionParameter("Reference image geometry", reference)
@@ -208,7 +213,7 @@ def add_landmarks(scene: Any, side: Side, landmarks: LandmarkSet, name: str) -> 
     node.SetAttribute("IFIMeasure.side", side.value)
     for key, landmark in landmarks.items():
         place = landmark.position_ras_mm or (0.0, 0.0, 0.0)
-        index = node.AddControlPoint(vtk.vtkVector3d(*place), landmark_label(side, key))
+        index = node.AddControlPoint(vtkVector3d(*place), landmark_label(side, key))
         if landmark.state is LandmarkState.MISSING:
             node.SetNthControlPointPositionMissing(index)
         elif landmark.state is LandmarkState.NOT_PLACED:
@@ -228,7 +233,7 @@ def add_landmarks(scene: Any, side: Side, landmarks: LandmarkSet, name: str) -> 
 def _add_line(scene: Any, result: Measured, name: str, color: tuple[float, float, float]) -> Any:
     node = scene.AddNewNodeByClass("vtkMRMLMarkupsLineNode", name)
     for point, label in zip(result.points_ras_mm, ("a", "b")):
-        node.AddControlPoint(vtk.vtkVector3d(*point), label)
+        node.AddControlPoint(vtkVector3d(*point), label)
     node.SetLocked(True)
     node.SetDescription(f"{result.method}; plane: {result.plane}")
     node.CreateDefaultDisplayNodes()
@@ -245,9 +250,9 @@ def _add_line(scene: Any, result: Measured, name: str, color: tuple[float, float
 def _add_table(scene: Any, name: str, columns: dict[str, str], rows: list[dict[str, str]]) -> Any:
     """Add a table of text columns: the tables' own file format keeps only six digits of numbers."""
     node = scene.AddNewNodeByClass("vtkMRMLTableNode", name)
-    table = vtk.vtkTable()
+    table = vtkTable()
     for column in columns:
-        array = vtk.vtkStringArray()
+        array = vtkStringArray()
         array.SetName(column)
         for row in rows:
             array.InsertNextValue(row[column])
@@ -270,9 +275,9 @@ def _add_plot(scene: Any, study: StudyResult, name: str, hierarchy: Any, folder:
                 continue
             title = f"{space_name.upper()} {side.value}"
             table = scene.AddNewNodeByClass("vtkMRMLTableNode", f"{name} plot {title}")
-            data = vtk.vtkTable()
+            data = vtkTable()
             for index, column in enumerate(("level_s_mm", "distance_mm")):
-                array = vtk.vtkDoubleArray()
+                array = vtkDoubleArray()
                 array.SetName(column)
                 for point in points:
                     array.InsertNextValue(point[index])
@@ -303,6 +308,7 @@ def write_segmentation(scene: Any, node: Any, path: Path) -> None:
     storage = scene.AddNewNodeByClass("vtkMRMLSegmentationStorageNode")
     storage.SetFileName(str(path))
     storage.SetUseCompression(True)
+    storage.SetCropToMinimumExtent(True)
     written = storage.WriteData(node)
     scene.RemoveNode(storage)
     if not written:
