@@ -48,9 +48,9 @@ def random_grid(rng: np.random.Generator, spacing: tuple[float, float, float], s
     thick = spacing[2] > 2.0
     axis = np.array([0.0, 0.0, 1.0]) if thick else rng.normal(size=3)
     turn = Rotation.from_rotvec(np.radians(oblique_deg * rng.uniform(-1, 1)) * axis / np.linalg.norm(axis)).as_matrix()
-    low, high = np.array([12.0, -72.0, -128.0]), np.array([160.0, 48.0, 31.0])
+    low, high = np.array([28.0, -66.0, -124.0]), np.array([158.0, 36.0, 31.0])
     center = to_ras(0.5 * (low + high), side) + rng.uniform(-0.5, 0.5, 3) * spacing
-    shape = np.ceil((high - low + 16.0) / spacing).astype(int)
+    shape = np.ceil((high - low + 8.0) / spacing).astype(int)
     affine = np.eye(4)
     affine[:3, :3] = turn * np.array(spacing)
     affine[:3, 3] = center - affine[:3, :3] @ ((shape - 1) / 2.0)

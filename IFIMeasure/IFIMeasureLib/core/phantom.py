@@ -300,11 +300,13 @@ class Phantom:
         )
 
     def section(self, side: Side, structure: str, level: float, step_mm: float = 0.25) -> Array:
-        """Trace a structure's section by the axial plane at ``level``: segments (N, 2, 3), side frame."""
+        """Trace a structure's section by the axial plane at ``level``, near the lesser trochanter: segments (N, 2, 3), side frame."""
         low = np.min([s.bounds()[0] for s in self.shapes(side)[structure]], axis=0)
         high = np.max([s.bounds()[1] for s in self.shapes(side)[structure]], axis=0)
         tip = self.truth(side).lesser_trochanter_tip
-        low, high = np.maximum(low - 1, tip - 75.0), np.minimum(high + 1, tip + 45.0)
+        near = structure in ("femur", "iliopsoas")  # only what may take part in a space at the lesser trochanter
+        low = np.maximum(low - 1, tip - ([32.0, 32.0, 0.0] if near else [85.0, 45.0, 0.0]))
+        high = np.minimum(high + 1, tip + ([32.0, 32.0, 0.0] if near else [10.0, 35.0, 0.0]))
         x, y = np.arange(low[0], high[0], step_mm), np.arange(low[1], high[1], step_mm)
         p = np.stack(np.meshgrid(x, y, [level], indexing="ij"), axis=-1)
         lines = contour_lines(-self.distance(side, structure, p)[:, :, 0])

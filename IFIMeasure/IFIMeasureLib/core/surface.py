@@ -79,7 +79,8 @@ def refine(inside: Array, spacing: Array) -> Array:
         smooth = scipy.fft.idctn(step * scipy.fft.dctn(start + kept - dual, norm="ortho"), norm="ortho", overwrite_x=True)
         kept = sign * np.maximum(sign * (smooth + dual), 0)
         dual += smooth - kept
-    return np.asarray(smooth)
+    # what is left of the constraint after a finite number of steps
+    return np.asarray(sign * np.maximum(sign * smooth, np.float32(1e-3 * h)))
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ PyPI package slicer-core and inside 3D Slicer alike.
 
 from __future__ import annotations
 
-import json
 import shutil
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,13 @@ from vtkmodules.vtkCommonDataModel import vtkImageData, vtkTable, vtkVector3d
 from vtkmodules.vtkCommonMath import vtkMatrix4x4
 
 from ..core.anatomy import definitions
-from ..core.imaging import Grid, Volume
+from ..core.imaging import Grid, Segmentation, Volume, read_segmentation
 from ..core.landmarks import LandmarkSet, LandmarkState, landmark_definitions, landmark_description, landmark_label
 from ..core.measurements import MEASUREMENTS
 from ..core.spaces import Space
 from ..core.study import StudyResult
 from ..core.tables import MEASUREMENT_COLUMNS, PROFILE_COLUMNS, measurement_rows, profile_rows
-from ..core.values import Array, Measured, Side
+from ..core.values import Array, IFIMeasureError, Measured, Side
 
 SIDE_COLORS = {Side.RIGHT: (0.90, 0.60, 0.10), Side.LEFT: (0.20, 0.60, 0.90)}
 """Colors of the sides; orange and blue stay apart for people who do not tell red from green."""
@@ -315,6 +315,21 @@ def write_segmentation(scene: Any, node: Any, path: Path) -> None:
         raise OSError(f"{path} could not be written.")
 
 
+def read_segmentation_node(scene: Any, node: Any) -> Segmentation:
+    """Return a segmentation node's content for :func:`~IFIMeasureLib.core.study.measure_study`, as its file would give it.
+
+    :raises IFIMeasureError: where the node has no segments.
+    """
+    if node is None or node.GetSegmentation().GetNumberOfSegments() == 0:
+        raise IFIMeasureError("The segmentation has no segments; segment hip bones and femora first, or choose another one.")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "segmentation.seg.nrrd"
+        write_segmentation(scene, node, path)
+        segmentation = read_segmentation(path)
+    segmentation.path = Path(node.GetName() or "segmentation")
+    return segmentation
+
+
 def write_landmarks(scene: Any, node: Any, path: Path) -> None:
     """Write a markups node as ``.mrk.json``, LPS, full precision."""
     storage = scene.AddNewNodeByClass("vtkMRMLMarkupsFiducialStorageNode" if path.suffix == ".fcsv" else "vtkMRMLMarkupsJsonStorageNode")
@@ -338,9 +353,3 @@ def read_scene(headless: Headless, path: Path, folder: Path) -> None:
     headless.scene.SetURL(str(mrml))
     headless.scene.SetRootDirectory(str(mrml.parent))
     headless.scene.Import(None)
-
-
-def markups_json(node: Any) -> dict[str, Any]:
-    """Return a markups node's file content."""
-    storage = slicer.vtkMRMLMarkupsJsonStorageNode()
-    return dict(json.loads(storage.GetAsString(node)))

@@ -1,0 +1,66 @@
+"""Write the documents that derive from the registry: definitions, landmarks, data dictionary.
+
+python Docs/generate.py          writes them
+python Docs/generate.py --check  exits with 1 where they differ from the registry
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from IFIMeasureLib.core.anatomy import definitions
+from IFIMeasureLib.core.landmarks import landmark_definitions
+from IFIMeasureLib.core.measurements import MEASUREMENTS
+from IFIMeasureLib.core.reference_values import reference_rows
+from IFIMeasureLib.core.tables import LANDMARK_COLUMNS, MEASUREMENT_COLUMNS, PROFILE_COLUMNS
+
+HEAD = "<!-- Made by Docs/generate.py from the registry; change the registry, not this file. -->\n\n"
+
+
+def definitions_page() -> str:
+    """Return the definitions of measurements, landmarks and structures."""
+    parts = [HEAD, "# Definitions\n\n## Measurements\n\n"]
+    for m in MEASUREMENTS:
+        parts.append(f"### `{m.id}`: {m.title}\n\n{m.definition}\n\nUnit {m.unit}; source: {m.citation}; code {':'.join(m.code[:2])}, quantity {':'.join(m.quantity[:2])}.\n\n")
+    parts.append("## Landmarks\n\n| Id | Label | How to find it | Code |\n|---|---|---|---|\n")
+    for d in landmark_definitions().values():
+        parts.append(f"| `{d.id}` | {d.title} | {d.how} | {d.code[0]} {d.code[1]} |\n")
+    parts.append("\n## Structures\n\n| Name | Title | Names that are understood | Code |\n|---|---|---|---|\n")
+    for s in definitions().values():
+        parts.append(f"| `{s.id}{'_left, _right' if s.sided else ''}` | {s.title} | {', '.join(s.names)} | {s.code[0]} {s.code[1]} |\n")
+    parts.append("\n## Published values\n\n| Measurement | Study | Group | Mean ± SD (mm) | Cutoff (mm) | Citation |\n|---|---|---|---|---|---|\n")
+    for r in reference_rows():
+        mean = f"{r.mean_mm:g} ± {r.sd_mm:g}" if r.mean_mm is not None and r.sd_mm is not None else ""
+        group = r.group + ({"F": ", women", "M": ", men"}.get(r.sex or "", "")) + ("" if r.age_min >= 18 else f", {r.age_min:g} to {r.age_max:.0f} years")
+        parts.append(f"| `{r.measurement}` | {r.study} | {group} | {mean} | {'' if r.cutoff_mm is None else f'{r.cutoff_mm:g}'} | {r.citation} |\n")
+    return "".join(parts)
+
+
+def dictionary_page() -> str:
+    """Return what every exported column holds."""
+    parts = [HEAD, "# Data dictionary\n"]
+    for title, columns in (("measurements.csv", MEASUREMENT_COLUMNS), ("profile.csv", PROFILE_COLUMNS), ("landmarks (in study.json and the report)", LANDMARK_COLUMNS)):
+        parts.append(f"\n## {title}\n\n| Column | Content |\n|---|---|\n")
+        parts += [f"| `{name}` | {text} |\n" for name, text in columns.items()]
+    return "".join(parts)
+
+
+def main() -> int:
+    """Write or check the documents."""
+    folder = Path(__file__).resolve().parent
+    stale = []
+    for name, text in (("definitions.md", definitions_page()), ("data_dictionary.md", dictionary_page())):
+        path = folder / name
+        if "--check" in sys.argv:
+            if not path.exists() or path.read_text(encoding="utf-8") != text:
+                stale.append(name)
+        else:
+            path.write_text(text, encoding="utf-8")
+    if stale:
+        print(f"out of date: {', '.join(stale)}; run python Docs/generate.py")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

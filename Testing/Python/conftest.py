@@ -1,0 +1,34 @@
+"""Fixtures: one small phantom study, measured once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from IFIMeasureLib.core.imaging import Segmentation, SegmentRef
+from IFIMeasureLib.core.phantom import Phantom
+from IFIMeasureLib.core.sample import sample_grid, write_label_map
+from IFIMeasureLib.core.study import StudyResult, measure_study, resolve_structures
+
+
+@pytest.fixture(scope="session")
+def phantom() -> Phantom:
+    return Phantom(seed=3)
+
+
+@pytest.fixture(scope="session")
+def label_map_file(phantom: Phantom, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The phantom's label map as a .seg.nrrd that carries names."""
+    path = tmp_path_factory.mktemp("phantom") / "segmentation.seg.nrrd"
+    grid = sample_grid((0.9, 0.9, 3.0))
+    write_label_map(path, phantom.label_map(grid), grid, phantom.label_names())
+    return path
+
+
+@pytest.fixture(scope="session")
+def study(phantom: Phantom) -> StudyResult:
+    grid = sample_grid((0.9, 0.9, 3.0))
+    labels = phantom.label_map(grid)
+    refs = [SegmentRef(name, 0, value) for value, name in phantom.label_names().items()]
+    segmentation = Segmentation([labels], grid, refs, Path("phantom.seg.nrrd"), True)
+    return measure_study(segmentation, resolve_structures(segmentation, None))

@@ -1,0 +1,114 @@
+"""The tree agrees with itself: lists of files, descriptions, directions of imports, versions."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import struct
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+MODULE = ROOT / "IFIMeasure"
+
+
+def cmake_list(name: str) -> list[str]:
+    text = (MODULE / "CMakeLists.txt").read_text()
+    return re.search(rf"set\({name}\s+(.*?)\)", text, re.S).group(1).split()
+
+
+def cmake_value(name: str) -> str:
+    return re.search(rf'set\s*\({name}\s*"([^"]+)"\)', (ROOT / "CMakeLists.txt").read_text()).group(1)
+
+
+def files(pattern: str, below: Path) -> set[str]:
+    return {str(p.relative_to(MODULE)) for p in below.rglob(pattern) if p.is_file() and "__pycache__" not in p.parts}
+
+
+def test_the_lists_of_scripts_and_resources_are_those_of_the_tree():
+    assert set(cmake_list("MODULE_PYTHON_SCRIPTS")) == files("*.py", MODULE)
+    assert set(cmake_list("MODULE_PYTHON_RESOURCES")) == files("*", MODULE / "Resources") | {"IFIMeasureLib/py.typed"}
+
+
+def test_the_module_is_the_only_python_file_at_its_level():
+    assert [p.name for p in MODULE.glob("*.py")] == ["IFIMeasure.py"]
+
+
+def test_the_descriptions_of_the_extension_agree():
+    entry = dict(line.split(" ", 1) for line in (ROOT / "IFIMeasure.s4ext").read_text().splitlines() if " " in line and not line.startswith("#"))
+    catalog = json.loads((ROOT / "IFIMeasure.json").read_text())
+    assert entry["description"] == cmake_value("EXTENSION_DESCRIPTION")
+    assert entry["category"] == cmake_value("EXTENSION_CATEGORY") == catalog["category"]
+    assert entry["homepage"] == cmake_value("EXTENSION_HOMEPAGE")
+    assert entry["iconurl"] == cmake_value("EXTENSION_ICONURL")
+    assert entry["screenshoturls"] == cmake_value("EXTENSION_SCREENSHOTURLS")
+    assert entry["depends"] == cmake_value("EXTENSION_DEPENDS")
+    assert entry["scmurl"] == catalog["scm_url"] and entry["scmrevision"] == catalog["scm_revision"]
+    assert "project(IFIMeasure)" in (ROOT / "CMakeLists.txt").read_text()
+    for url in [entry["iconurl"], *entry["screenshoturls"].split()]:
+        assert (ROOT / url.split("/main/")[1]).is_file(), url
+
+
+def test_the_icon_is_a_png_of_128_by_128():
+    data = (MODULE / "Resources" / "Icons" / "IFIMeasure.png").read_bytes()
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    assert struct.unpack(">II", data[16:24]) == (128, 128)
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add("." * node.level + (node.module or ""))
+    return found
+
+
+def test_core_knows_neither_slicer_nor_qt_nor_what_is_built_on_it():
+    for path in (MODULE / "IFIMeasureLib" / "core").glob("*.py"):
+        for name in imports(path):
+            assert name.split(".")[0] not in ("slicer", "qt", "ctk", "PySide6"), path.name
+            assert not name.startswith(".."), path.name
+
+
+def test_mrml_knows_no_qt_and_no_application():
+    for path in (MODULE / "IFIMeasureLib" / "mrml").glob("*.py"):
+        assert not {n.split(".")[0] for n in imports(path)} & {"qt", "ctk"}
+        assert "slicer.app" not in path.read_text() and "slicer.mrmlScene" not in path.read_text()
+
+
+def test_versions_agree():
+    namespace: dict[str, str] = {}
+    exec((MODULE / "IFIMeasureLib" / "__init__.py").read_text(), namespace)
+    version = namespace["__version__"]
+    assert f"version: {version}" in (ROOT / "CITATION.cff").read_text()
+    assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_every_control_of_the_panel_that_a_person_uses_has_a_tooltip():
+    tree = ElementTree.parse(MODULE / "Resources" / "UI" / "IFIMeasure.ui")
+    for widget in tree.iter("widget"):
+        if widget.get("class") in ("qMRMLNodeComboBox",):
+            assert widget.find("property[@name='toolTip']") is not None, widget.get("name")
+
+
+def test_the_generated_documents_are_those_of_the_registry():
+    done = subprocess.run([sys.executable, str(ROOT / "Docs" / "generate.py"), "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_wheel_holds_the_resources(tmp_path):
+    done = subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(ROOT)], capture_output=True, text=True, check=False)
+    if done.returncode and "hatchling" in done.stderr:
+        pytest.skip("the build backend cannot be fetched here")
+    assert done.returncode == 0, done.stderr
+    names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
+    for resource in files("*", MODULE / "Resources"):
+        assert f"IFIMeasureLib/{resource}" in names
