@@ -90,6 +90,7 @@ def phantom(cases: int) -> None:
             line(f"{space} in each plane, worst (planes that graze the bone included)", errors.worst(f"{space} in each plane"), "mm")
         line("angles, worst", errors.worst("angles"), "deg", angle)
         line("angles, mean", errors.mean("angles"), "deg")
+        line("angles not measurable, the field of view cuts the shaft", 100 * errors.mean("angles that the field of view left out"), "%")
         line("femoral head center, worst", errors.worst("femoral_head_center"), "mm", 1.0)
         line("lesser trochanter tip, worst", errors.worst("lesser_trochanter_tip"), "mm", 3.0)
 

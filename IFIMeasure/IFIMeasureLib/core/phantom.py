@@ -60,7 +60,7 @@ class RoundCone:
             return np.asarray(np.linalg.norm(p - center, axis=-1) - radius)
         unit = axis / length
         along = offset @ unit
-        across = np.sqrt(np.maximum((offset**2).sum(-1) - along**2, 0.0))
+        across = np.sqrt(np.maximum(np.einsum("...i,...i", offset, offset) - along**2, 0.0))
         slope = (self.rb - self.ra) / length
         place = np.clip(along + across * slope / math.sqrt(1 - slope**2), 0.0, length)
         return np.asarray(np.sqrt((along - place) ** 2 + across**2) - (self.ra + slope * place))
@@ -182,10 +182,12 @@ class Phantom:
 
     # -- voxels -------------------------------------------------------------------------------------------
 
-    def label_map(self, grid: Grid, sides: tuple[Side, ...] = (Side.RIGHT, Side.LEFT)) -> Array:
+    def label_map(self, grid: Grid, sides: tuple[Side, ...] = (Side.RIGHT, Side.LEFT), structures: tuple[str, ...] = STRUCTURES) -> Array:
         """Return labels (I, J, K) uint8: which structure each voxel center lies in."""
         labels = np.zeros(grid.shape, np.uint8)
         for index, structure in reversed(list(enumerate(STRUCTURES))):
+            if structure not in structures:
+                continue
             for side in sides:
                 for box, phi in self._on_grid(grid, side, structure):
                     labels[box][phi < 0] = 2 * index + (1 if side is Side.RIGHT else 2)
@@ -216,14 +218,17 @@ class Phantom:
             yield tuple(slice(int(a), int(b)) for a, b in zip(start, stop)), shape.distance(points * mirror)
 
     def image(self, grid: Grid, contrast: str, snr: float = 40.0, bias: float = 0.15) -> Array:
-        """Return an image (I, J, K) float32 of one contrast: ``t1``, ``t2fs``, ``water``, ``fat``.
+        """Return an image (I, J, K) float32 of one contrast: ``t1``, ``t2fs``, ``water``, ``fat``; see :meth:`images`."""
+        return self.images(grid, (contrast,), snr, bias)[contrast]
+
+    def images(self, grid: Grid, contrasts: tuple[str, ...], snr: float = 40.0, bias: float = 0.15) -> dict[str, Array]:
+        """Return images (I, J, K) float32 of several contrasts: ``t1``, ``t2fs``, ``water``, ``fat``.
 
         :param snr: signal of muscle in T1 over the noise's standard deviation; 0 for no noise.
         :param bias: relative change of the receive field over the image.
         """
-        signal = SIGNALS[contrast]
         i, j = np.meshgrid(*[np.arange(n, dtype=float) for n in grid.shape[:2]], indexing="ij")
-        image = np.zeros(grid.shape, np.float32)
+        result = {contrast: np.zeros(grid.shape, np.float32) for contrast in contrasts}
         depth = np.empty(grid.shape, np.float32)
         for k in range(grid.shape[2]):
             p = grid.to_ras(np.stack([i, j, np.full_like(i, k)], axis=-1))
@@ -232,40 +237,47 @@ class Phantom:
             depth[:, :, k] = (1.0 - r) * 108.0
         h = float(grid.spacing.min())
 
-        def paint(value: float, phi: Array, box: Any = ...) -> None:
+        def paint(tissue: str | HipSpec, phi: Array, box: Any = ...) -> None:
             weight = np.clip(0.5 - phi / h, 0.0, 1.0).astype(np.float32)
-            image[box] += weight * (value - image[box])
+            for contrast, image in result.items():
+                signal = SIGNALS[contrast]
+                if isinstance(tissue, str):
+                    value = signal[tissue]
+                else:  # the quadratus femoris of this hip
+                    lean = signal["muscle"] + tissue.edema * (signal["edema"] - signal["muscle"])
+                    value = (1 - tissue.fat_fraction) * lean + tissue.fat_fraction * signal["fat"]
+                image[box] += weight * (value - image[box])
 
-        paint(signal["fat"], -depth)
-        paint(signal["muscle"], 20.0 - depth)
+        paint("fat", -depth)
+        paint("muscle", 20.0 - depth)
         for side in (Side.RIGHT, Side.LEFT):
-            spec = self.spec(side)
             for box, phi in self._on_grid(grid, side, "quadratus_femoris", margin=9.0):
-                paint(signal["fat"], phi - 8.0, box)
-            muscle = (1 - spec.fat_fraction) * (signal["muscle"] + spec.edema * (signal["edema"] - signal["muscle"]))
+                paint("fat", phi - 8.0, box)
             for box, phi in self._on_grid(grid, side, "quadratus_femoris"):
-                paint(muscle + spec.fat_fraction * signal["fat"], phi, box)
+                paint(self.spec(side), phi, box)
             for structure in ("iliopsoas", "hamstring"):
                 for box, phi in self._on_grid(grid, side, structure):
-                    paint(signal["tendon"], phi, box)
+                    paint("tendon", phi, box)
             for structure in ("femur", "hip"):
                 whole = np.full(grid.shape, 99.0, np.float32)
                 for box, phi in self._on_grid(grid, side, structure, margin=2.0):
                     whole[box] = np.minimum(whole[box], phi)
-                paint(signal["cortex"], whole)
-                paint(signal["marrow"], whole + 2.2)
-        rng = np.random.default_rng(self.seed + 7919 * sorted(SIGNALS).index(contrast))
-        if bias:
-            c = [np.linspace(-1, 1, n, dtype=np.float32) for n in grid.shape]
-            w = rng.normal(size=4)
-            w /= np.abs(w).sum()
-            image *= 1 + bias * (w[0] * c[0][:, None, None] + w[1] * c[1][None, :, None] + w[2] * c[2][None, None, :] + w[3] * (c[0] ** 2)[:, None, None])
-        if snr:
-            sd = SIGNALS["t1"]["muscle"] / snr
-            for k in range(grid.shape[2]):
-                noise = rng.normal(scale=sd, size=(2, *grid.shape[:2]))
-                image[:, :, k] = np.hypot(image[:, :, k] + noise[0], noise[1])
-        return image
+                paint("cortex", whole)
+                paint("marrow", whole + 2.2)
+        for contrast, image in result.items():
+            rng = np.random.default_rng(self.seed + 7919 * sorted(SIGNALS).index(contrast))
+            if bias:
+                c = [np.linspace(-1, 1, n, dtype=np.float32) for n in grid.shape]
+                w = rng.normal(size=4)
+                w /= np.abs(w).sum()
+                field = w[0] * c[0][:, None, None] + w[1] * c[1][None, :, None] + w[2] * c[2][None, None, :] + w[3] * (c[0] ** 2)[:, None, None]
+                image *= (1 + bias * field).astype(np.float32)
+            if snr:
+                sd = SIGNALS["t1"]["muscle"] / snr
+                for k in range(grid.shape[2]):
+                    noise = rng.normal(scale=sd, size=(2, *grid.shape[:2]))
+                    image[:, :, k] = np.hypot(image[:, :, k] + noise[0], noise[1])
+        return result
 
     # -- truth --------------------------------------------------------------------------------------------
 

@@ -80,7 +80,7 @@ def axial_picture(study: StudyResult, level: float, ids: tuple[str, ...] = ("ifs
         bottom, top = _window(study.volume)
         gray = np.clip((plane - bottom) / (top - bottom) * 255.0, 0, 255).astype(np.uint8)
     else:
-        gray = np.full((height, width), 235, np.uint8)
+        gray = np.full((height, width), 45, np.uint8)
     pixels = gray[::-1, ::-1]
 
     def at(points: Array) -> Array:
@@ -269,9 +269,9 @@ def profile_picture(study: StudyResult, cutoffs: dict[str, float]) -> Picture | 
 
 def scale_picture(measurement_id: str, values: dict[Side, float], rows: list[ReferenceRow]) -> Picture:
     """Draw published means ± SD and cutoffs on one scale with the measured values of both sides."""
-    drawn = [row for row in rows if row.mean_mm is not None and row.sd_mm is not None]
+    drawn = [row for row in rows if row.cutoff_mm is not None or (row.mean_mm is not None and row.sd_mm is not None)]
     cutoffs = sorted({(row.cutoff_mm, row.study) for row in rows if row.cutoff_mm is not None})
-    top = max([*(row.mean_mm + 1.3 * row.sd_mm for row in drawn if row.mean_mm and row.sd_mm), *values.values(), *(c[0] for c in cutoffs)], default=40.0)
+    top = max([*(row.mean_mm + 1.3 * row.sd_mm for row in drawn if row.mean_mm is not None and row.sd_mm is not None), *values.values(), *(c[0] for c in cutoffs)], default=40.0)
     width, left = 760.0, 225.0
     height = 62.0 + 17.0 * len(drawn)
 
@@ -280,15 +280,18 @@ def scale_picture(measurement_id: str, values: dict[Side, float], rows: list[Ref
 
     parts = [f'<rect width="{width}" height="{height}" fill="white"/>']
     for index, row in enumerate(drawn):
-        assert row.mean_mm is not None and row.sd_mm is not None
         y = 40.0 + 17.0 * index
         who = {"F": ", women", "M": ", men", None: ""}[row.sex]
         gray = "#666666" if row.group == "control" else "#111111"
         parts.append(f'<text x="{left - 10}" y="{y + 4}" text-anchor="end" font-size="12">{html.escape(row.study)}, {row.group}{who}</text>')
-        parts.append(
-            f'<line x1="{px(row.mean_mm - row.sd_mm):.1f}" y1="{y}" x2="{px(row.mean_mm + row.sd_mm):.1f}" y2="{y}" stroke="{gray}" stroke-width="{2 if row.group == "control" else 5}"/>'
-        )
-        parts.append(f'<circle cx="{px(row.mean_mm):.1f}" cy="{y}" r="4" fill="{"white" if row.group == "control" else gray}" stroke="{gray}" stroke-width="1.5"/>')
+        if row.mean_mm is not None and row.sd_mm is not None:
+            x0, x1, thick = px(row.mean_mm - row.sd_mm), px(row.mean_mm + row.sd_mm), 2 if row.group == "control" else 5
+            parts.append(f'<line x1="{x0:.1f}" y1="{y}" x2="{x1:.1f}" y2="{y}" stroke="{gray}" stroke-width="{thick}"/>')
+            fill = "white" if row.group == "control" else gray
+            parts.append(f'<circle cx="{px(row.mean_mm):.1f}" cy="{y}" r="4" fill="{fill}" stroke="{gray}" stroke-width="1.5"/>')
+        if row.cutoff_mm is not None:
+            cx = px(row.cutoff_mm)
+            parts.append(f'<path d="M{cx:.1f} {y - 5}L{cx + 5:.1f} {y}L{cx:.1f} {y + 5}L{cx - 5:.1f} {y}Z" fill="white" stroke="#555555" stroke-width="1.5"/>')
     for cutoff, study in cutoffs:
         assert cutoff is not None
         parts.append(
@@ -303,7 +306,7 @@ def scale_picture(measurement_id: str, values: dict[Side, float], rows: list[Ref
     step = 5.0 if top < 60 else 10.0
     for v in np.arange(0.0, 1.05 * top, step):
         parts.append(f'<text x="{px(v):.1f}" y="{height - 6}" text-anchor="middle" font-size="11">{v:g}</text>')
-    caption = f"{measurement(measurement_id).title} in mm beside published groups (mean ± SD; thick: impingement, thin: control; dotted: cutoffs)."
+    caption = f"{measurement(measurement_id).title} in mm beside published groups (mean ± SD; thick: impingement, thin: control; diamonds and dotted lines: cutoffs)."
     return Picture(caption, _svg(width, height, parts, caption))
 
 

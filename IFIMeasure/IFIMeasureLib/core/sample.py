@@ -37,9 +37,10 @@ def write_sample_study(folder: Path, phantom: Phantom, grid: Grid | None = None,
     grid = grid or sample_grid()
     dicom = folder / "dicom"
     dicom.mkdir(parents=True, exist_ok=True)
+    say("making the sample images")
+    images = phantom.images(grid, tuple(contrast for contrast, _, _ in SERIES))
     for contrast, name, number in SERIES:
-        say(f"making the sample images: {name}")
-        _write_series(dicom, phantom.image(grid, contrast), grid, phantom.seed, number, name, {})
+        _write_series(dicom, images[contrast], grid, phantom.seed, number, name, {})
     coarse = sample_grid((1.6, 1.6, 50.0))
     _write_series(dicom, phantom.image(coarse, "t1"), coarse, phantom.seed, 1, "localizer", {"ImageType": ["ORIGINAL", "PRIMARY", "M", "LOCALIZER"]})
     say("making the sample segmentation")
