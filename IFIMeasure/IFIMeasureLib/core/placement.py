@@ -467,8 +467,9 @@ def _neck(bone: BoneField, found: Found) -> None:
         if narrow in (0, len(steps) - 1) or not np.isfinite(smooth[narrow]):
             center = None
             break
-        window = slice(max(narrow - 3, 0), narrow + 4)
-        center = np.mean(centers[window], axis=0)
+        # the sections around it steady the center, as long as no trochanter has joined them
+        window = [n for n in range(max(narrow - 3, 0), min(narrow + 4, len(steps))) if areas[n] < 1.1 * areas[narrow]]
+        center = np.mean([centers[n] for n in window], axis=0)
         turned = center - head
         turned = turned / np.linalg.norm(turned)
         if np.arccos(np.clip(turned @ direction, -1, 1)) < 1e-4:

@@ -10,7 +10,7 @@ import scipy
 
 from .imaging import Grid, Mask
 from .placement import ADULT_HEAD_RADIUS_MM, LESSER_TROCHANTER_HALF_HEIGHT, LESSER_TROCHANTER_RADIUS
-from .surface import Patch, closest_between, edge_points, refined_patch
+from .surface import SMOOTHING_LENGTH_3D_VOXELS, SMOOTHING_LENGTH_VOXELS, Patch, closest_between, edge_points, refined_patch
 from .values import Array
 
 _THIN_SLICE_MM = 2.0
@@ -155,7 +155,10 @@ def measure_space(
     keep_medial[:] = False
     keep_lateral[:] = False
     _keep_near(all_medial, np.arange(len(all_medial)), all_lateral, np.arange(len(all_lateral)), 3, slack, keep_medial, keep_lateral)
-    near = _patches([m for m, _ in medial], medial_parts, keep_medial), _patches([m for m, _ in lateral], lateral_parts, keep_lateral)
+    near = (
+        _patches([m for m, _ in medial], medial_parts, keep_medial, SMOOTHING_LENGTH_3D_VOXELS),
+        _patches([m for m, _ in lateral], lateral_parts, keep_lateral, SMOOTHING_LENGTH_3D_VOXELS),
+    )
     best = _closest_3d(near, tests)
     if axial is not None and axial.distance_mm is not None and (best is None or best[0] > axial.distance_mm):
         # the axial pair lies on the same surfaces, so the 3D minimum is never larger
@@ -202,13 +205,13 @@ def _keep_near(first: Array, a: Array, second: Array, b: Array, dimensions: int,
     keep_first[a[back <= limit]] = True
 
 
-def _patches(masks: list[Mask], parts: list[Array], keep: Array) -> list[Patch | None]:
+def _patches(masks: list[Mask], parts: list[Array], keep: Array, smoothing: float = SMOOTHING_LENGTH_VOXELS) -> list[Patch | None]:
     patches: list[Patch | None] = []
     start = 0
     for mask, part in zip(masks, parts):
         kept = part[keep[start : start + len(part)]]
         start += len(part)
-        patches.append(refined_patch(mask.array, mask.grid, kept.min(0), kept.max(0)) if len(kept) else None)
+        patches.append(refined_patch(mask.array, mask.grid, kept.min(0), kept.max(0), smoothing) if len(kept) else None)
     return patches
 
 
