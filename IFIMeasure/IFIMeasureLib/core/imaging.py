@@ -47,6 +47,11 @@ class Grid:
         inverse = np.linalg.inv(self.affine)
         return np.asarray(ras @ inverse[:3, :3].T + inverse[:3, 3])
 
+    def corners(self, beyond: float = 0.0) -> Array:
+        """Return the eight corners, (8, 3), RAS millimeter: of the outer voxel centers, or ``beyond`` voxels outside them."""
+        ends = [[-beyond, n - 1.0 + beyond] for n in self.shape]
+        return self.to_ras(np.array(np.meshgrid(*ends, indexing="ij")).reshape(3, -1).T)
+
     def axis_tilt_deg(self, axis: int) -> float:
         """Angle between voxel axis ``axis`` and the RAS axis of the same number, in degree."""
         return float(np.degrees(np.arccos(np.clip(abs(self.directions[axis, axis]), 0.0, 1.0))))

@@ -127,7 +127,7 @@ def _svg(width: float, height: float, parts: list[str], title: str) -> str:
 
 def _outline(mask: Mask, level: float) -> Array:
     """Outline of a mask in an axial plane, as drawn by its voxels' half-level; segments (N, 2, 3) RAS."""
-    corners = mask.grid.to_ras(np.array(np.meshgrid(*[[-0.5, n - 0.5] for n in mask.grid.shape], indexing="ij")).reshape(3, -1).T)
+    corners = mask.grid.corners(0.5)
     low, high = corners.min(0) - 1, corners.max(0) + 1
     if not low[2] + 1 <= level <= high[2] - 1:
         return np.zeros((0, 2, 3))

@@ -89,7 +89,7 @@ class BoneField:
         self.phi = signed_distance(occupancy, self.grid.spacing, far=False)
         self._inverse = np.linalg.inv(affine)
         self.cut = mask.cut
-        corners = grid.to_ras(np.array(np.meshgrid(*[[0.0, n - 1.0] for n in grid.shape], indexing="ij")).reshape(3, -1).T)
+        corners = grid.corners()
         self.low, self.high = corners.min(0), corners.max(0)
         self.mask = mask
 

@@ -178,7 +178,7 @@ def measure_space(
 def _edge(mask: Mask, low: float, high: float, belongs: Region | None) -> Array:
     """Edge points of the part of a mask between two levels."""
     grid = mask.grid
-    corners = grid.to_ras(np.array(np.meshgrid(*[[-0.5, n - 0.5] for n in grid.shape], indexing="ij")).reshape(3, -1).T)
+    corners = grid.corners(0.5)
     box_low, box_high = corners.min(0), corners.max(0)
     box_low[2], box_high[2] = max(low - grid.spacing[2], box_low[2]), min(high + grid.spacing[2], box_high[2])
     if box_low[2] >= box_high[2]:

@@ -107,7 +107,7 @@ def _center(mask: Mask) -> Array:
 def _split(key: str, mask: Mask, result: dict[Side, dict[str, Mask]]) -> None:
     """Split a mask that may hold both sides at the midplane and add the halves."""
     femora = [result[side].get("femur") for side in (Side.RIGHT, Side.LEFT)]
-    corners = mask.grid.to_ras(np.array(np.meshgrid(*[[0.0, n - 1.0] for n in mask.grid.shape], indexing="ij")).reshape(3, -1).T)
+    corners = mask.grid.corners()
     normal = np.array([1.0, 0.0, 0.0])
     if femora[0] is not None and femora[1] is not None:
         right, left = _center(femora[0]), _center(femora[1])
@@ -183,8 +183,7 @@ def check_match(image: Grid, segmentation: Grid, path: object) -> str:
     if not difference:
         return ""
     tolerance = float(max(image.spacing.max(), segmentation.spacing.max()))
-    corners = np.array(np.meshgrid(*[[-0.5, n - 0.5] for n in segmentation.shape], indexing="ij")).reshape(3, -1).T
-    inside = image.to_ijk(segmentation.to_ras(corners))
+    inside = image.to_ijk(segmentation.corners(0.5))
     over = np.maximum(-0.5 - inside, inside - (np.array(image.shape) - 0.5)) * image.spacing
     same_size = image.shape == segmentation.shape and np.allclose(image.spacing, segmentation.spacing, atol=1e-3)
     shift = float(np.linalg.norm(image.affine[:3, 3] - segmentation.affine[:3, 3]))

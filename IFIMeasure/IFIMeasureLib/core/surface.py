@@ -111,7 +111,7 @@ class Patch:
                 lines = contour_lines(self.phi[:, :, k])
                 ijk = np.concatenate([lines, np.full((len(lines), 2, 1), float(k))], axis=2)
                 return grid.to_ras(ijk)
-        corners = grid.to_ras(np.array(np.meshgrid(*[[0, n - 1] for n in grid.shape], indexing="ij")).reshape(3, -1).T.astype(float))
+        corners = grid.corners()
         low, high = corners.min(0), corners.max(0)
         if not low[2] <= level_mm <= high[2]:
             return np.zeros((0, 2, 3))
