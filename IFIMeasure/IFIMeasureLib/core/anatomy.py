@@ -6,6 +6,7 @@ values stand in ``Resources/Definitions/structures.json``.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from dataclasses import dataclass
@@ -47,8 +48,9 @@ class Structure:
         return title if self.side is None else f"{self.side.value.capitalize()} {title[0].lower()}{title[1:]}"
 
 
+@functools.lru_cache(maxsize=None)
 def definitions() -> dict[str, StructureDefinition]:
-    """Return every kind of structure by id, in the order of the definition file."""
+    """Return every kind of structure by id, in the order of the definition file. Do not change what is returned."""
     return {
         entry["id"]: StructureDefinition(
             entry["id"],

@@ -259,7 +259,7 @@ def _affine(image: Any) -> Array:
     return np.asarray(LPS_TO_RAS @ affine)
 
 
-def check_grid(grid: Grid, path: Path) -> None:
+def check_grid(grid: Grid, path: Path | str) -> None:
     """Refuse grids no hip can lie on: a single slice, units that are not millimeter, NaN.
 
     :raises IFIMeasureError: with what is wrong and what to do.
@@ -344,6 +344,9 @@ def read_segmentation(path: Path) -> Segmentation:
         elif array.dtype.kind == "i" and array.min() < 0:
             raise IFIMeasureError(f"{path}: there are negative values ({array.min()}), so this is not a label map; give the segmentation, not the image.")
         layers.append(array)
+    reference = re.search(r"Reference image geometry\|([^|]*)\|", keys.get("Segmentation_ConversionParameters", ""))
+    if reference:
+        layers, affine = in_reference_geometry(layers, affine, reference[1])
     grid = Grid((1, 1, 1), np.eye(4))
     turned = []
     for array in layers:
@@ -358,6 +361,43 @@ def read_segmentation(path: Path) -> Segmentation:
         named = bool(table)
         segments = [SegmentRef(table.get(value, str(value)), 0, value) for value in values]
     return Segmentation(turned, grid, segments, path, named)
+
+
+def in_reference_geometry(layers: list[Array], affine: Array, geometry: str) -> tuple[list[Array], Array]:
+    """Put cropped layers back into the image they were segmented on, so that its edges and slice numbers are known.
+
+    3D Slicer keeps and saves segments cropped to where they are; a bone that ends at such a crop is not cut off
+    by the field of view. Layers that do not lie on the image's voxels are returned as they are.
+
+    :param layers: arrays (I, J, K) of one shape, on the grid of ``affine`` (4, 4), RAS millimeter.
+    :param geometry: Slicer's text of a reference image geometry: sixteen numbers of the matrix and six of the
+        extent, separated by semicolons.
+    """
+    try:
+        numbers = [float(text) for text in geometry.split(";") if text.strip()]
+    except ValueError:
+        return layers, affine
+    if len(numbers) != 22 or not np.isfinite(numbers).all():
+        return layers, affine
+    reference = np.array(numbers[:16]).reshape(4, 4)
+    extent = np.array(numbers[16:]).astype(int).reshape(3, 2)
+    if not np.allclose(reference[:3, :3], affine[:3, :3], atol=1e-3) or abs(np.linalg.det(reference[:3, :3])) < 1e-12:
+        return layers, affine
+    offset = np.linalg.solve(reference[:3, :3], affine[:3, 3] - reference[:3, 3]) - extent[:, 0]
+    start = np.round(offset).astype(int)
+    size = extent[:, 1] - extent[:, 0] + 1
+    stop = start + layers[0].shape
+    if np.abs(offset - start).max() > 0.01 or (start < 0).any() or (stop > size).any() or (size == layers[0].shape).all():
+        return layers, affine
+    box = tuple(slice(int(a), int(b)) for a, b in zip(start, stop))
+    whole = []
+    for layer in layers:
+        array = np.zeros(size[::-1], layer.dtype).T  # fresh pages of zeros take no memory until they are written
+        array[box] = layer
+        whole.append(array)
+    moved = affine.copy()
+    moved[:3, 3] = reference[:3, 3] + reference[:3, :3] @ extent[:, 0]
+    return whole, moved
 
 
 def _present_values(array: Array, path: Path) -> list[int]:

@@ -6,6 +6,7 @@ The list, its order, how to find each point and its code stand in ``Resources/De
 from __future__ import annotations
 
 import enum
+import functools
 import json
 import math
 import re
@@ -30,13 +31,14 @@ class LandmarkState(enum.Enum):
 
 @dataclass(frozen=True)
 class LandmarkDefinition:
-    """One landmark: its id, title, code (scheme, value, meaning), how to find it, and the structure it lies on."""
+    """One landmark: its id, title, code (scheme, value, meaning), how to find it, and the structure it lies on or (not ``surface``) in."""
 
     id: str
     title: str
     code: tuple[str, str, str]
     how: str
     on: str
+    surface: bool
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,11 @@ LandmarkSet = dict[str, Landmark]
 """All landmarks of one side, by id, in the order of the definition file."""
 
 
+@functools.lru_cache(maxsize=None)
 def landmark_definitions() -> dict[str, LandmarkDefinition]:
-    """Return every landmark's definition by id, in their fixed order."""
+    """Return every landmark's definition by id, in their fixed order. Do not change what is returned."""
     return {
-        entry["id"]: LandmarkDefinition(entry["id"], entry["title"], tuple(entry["code"]), entry["how"], entry["on"])
+        entry["id"]: LandmarkDefinition(entry["id"], entry["title"], tuple(entry["code"]), entry["how"], entry["on"], entry["surface"])
         for entry in read_json("Definitions/landmarks.json")["landmarks"]
     }
 

@@ -36,7 +36,6 @@ class HipData:
     pelvis_frame: Array = field(default_factory=lambda: np.eye(3))
     pelvis_frame_name: str = "image axes"
     source: str = ""
-    slice_offset: int = 0
     notes: tuple[str, ...] = ()
 
     def at(self, landmark_id: str) -> Array:
@@ -122,7 +121,7 @@ def _lacking(landmarks: LandmarkSet, needs: tuple[str, ...]) -> NotMeasurable | 
     if not missing:
         return None
     first = landmarks[missing[0]]
-    why = first.reason if first.state is LandmarkState.MISSING else "it is not placed."
+    why = first.reason if first.state is LandmarkState.MISSING else "it is not placed yet."
     title = landmark_definitions()[missing[0]].title
     return NotMeasurable(f"{title} is missing: {why}", missing)
 
@@ -203,8 +202,12 @@ def _neck(data: HipData) -> Array:
     return _unit(data.at("femoral_neck_center") - data.at("femoral_head_center"))
 
 
-def _points(data: HipData, *names: str) -> tuple[tuple[float, float, float], ...]:
-    return tuple(point3(data.at(name)) for name in names)
+_RAY_MM = 45.0
+
+
+def _rays(vertex: Array, first: Array, second: Array) -> tuple[tuple[float, float, float], ...]:
+    """An angle as three points to draw: end of the first leg, vertex, end of the second."""
+    return (point3(vertex + _RAY_MM * _unit(first)), point3(vertex), point3(vertex + _RAY_MM * _unit(second)))
 
 
 _AXES = ("femoral_head_center", "femoral_neck_center", "shaft_axis_proximal", "shaft_axis_distal")
@@ -212,9 +215,12 @@ _CONDYLES = ("posterior_condyle_medial", "posterior_condyle_lateral")
 
 
 def _neck_shaft_angle(data: HipData) -> Result:
-    return Measured(
-        _angle_deg(_neck(data), _shaft(data)), "deg", _points(data, *_AXES), plane="3D", method="neck axis (head center to neck center) against proximal shaft axis, in 3D"
-    )
+    neck, shaft, head = _neck(data), _shaft(data), data.at("femoral_head_center")
+    # the two axes pass each other; the angle is drawn where the shaft's comes nearest to the neck's
+    across = np.cross(neck, shaft)
+    offset = head - data.at("shaft_axis_proximal")
+    vertex = data.at("shaft_axis_proximal") + shaft * (np.cross(offset, neck) @ across / -(across @ across) if across @ across > 1e-9 else 0.0)
+    return Measured(_angle_deg(neck, shaft), "deg", _rays(vertex, -neck, -shaft), plane="3D", method="neck axis (head center to neck center) against proximal shaft axis, in 3D")
 
 
 def _in_shaft_plane_deg(data: HipData, first: Array, second: Array) -> float:
@@ -225,38 +231,47 @@ def _in_shaft_plane_deg(data: HipData, first: Array, second: Array) -> float:
     return float(np.degrees(np.arctan2(b @ posterior, b @ a)))
 
 
+def _across_shaft(data: HipData, vector: Array) -> Array:
+    """The part of a vector that lies across the shaft."""
+    up = _shaft(data)
+    return np.asarray(vector - up * (vector @ up))
+
+
 def _shaft_to(data: HipData, name: str) -> Array:
     """Vector from the shaft's axis to a landmark, across the shaft."""
-    up = _shaft(data)
-    offset = data.at(name) - data.at("shaft_axis_proximal")
-    return np.asarray(offset - up * (offset @ up))
+    return _across_shaft(data, data.at(name) - data.at("shaft_axis_proximal"))
 
 
 def _lt_neck_angle(data: HipData) -> Result:
-    angle = _in_shaft_plane_deg(data, -_neck(data), _shaft_to(data, "lesser_trochanter_tip"))
+    neck, tip = _across_shaft(data, -_neck(data)), _shaft_to(data, "lesser_trochanter_tip")
     return Measured(
-        angle, "deg", _points(data, *_AXES, "lesser_trochanter_tip"), plane="across the shaft axis",
+        _in_shaft_plane_deg(data, neck, tip), "deg", _rays(data.at("lesser_trochanter_tip") - tip, neck, tip), plane="across the shaft axis",
         method="neck axis against the line from the shaft axis to the lesser trochanter tip, seen along the shaft; positive: tip posterior of the neck",
     )  # fmt: skip
 
 
+def _condylar_line(data: HipData) -> Array:
+    """The posterior condylar line, from lateral to medial, across the shaft."""
+    return _across_shaft(data, data.at("posterior_condyle_medial") - data.at("posterior_condyle_lateral"))
+
+
 def _version(data: HipData, direction: Array) -> float:
     """Angle of a medial direction against the posterior condylar line, seen along the shaft; positive anterior."""
-    line = data.at("posterior_condyle_medial") - data.at("posterior_condyle_lateral")
-    return -_in_shaft_plane_deg(data, line, direction)
+    return -_in_shaft_plane_deg(data, _condylar_line(data), direction)
 
 
 def _femoral_version(data: HipData) -> Result:
     return Measured(
-        _version(data, -_neck(data)), "deg", _points(data, *_AXES, *_CONDYLES), plane="across the shaft axis",
+        _version(data, -_neck(data)), "deg", _rays(data.at("femoral_neck_center"), _condylar_line(data), _across_shaft(data, -_neck(data))), plane="across the shaft axis",
         method="neck axis (head center to neck isthmus, 3D) against the posterior condylar line, projected along the proximal shaft axis",
         notes=("methods differ by up to 18 degree in the same hips; compare only values of one method",),
     )  # fmt: skip
 
 
 def _lt_version(data: HipData) -> Result:
+    tip = _shaft_to(data, "lesser_trochanter_tip")
     return Measured(
-        _version(data, _shaft_to(data, "lesser_trochanter_tip")), "deg", _points(data, "lesser_trochanter_tip", *_CONDYLES), plane="across the shaft axis",
+        _version(data, tip), "deg", _rays(data.at("lesser_trochanter_tip") - tip, _condylar_line(data), tip), plane="across the shaft axis",
         method="line from the shaft axis to the lesser trochanter tip against the posterior condylar line; negative: retroverted",
     )  # fmt: skip
 
@@ -270,7 +285,12 @@ def _femoral_offset(data: HipData) -> Result:
 def _head_diameter(data: HipData) -> Result:
     if data.head_radius_mm is None:
         return NotMeasurable("the head center was placed by hand and no sphere was fitted.")
-    return Measured(2 * data.head_radius_mm, "mm", _points(data, "femoral_head_center"), plane="3D", method="least-squares sphere")
+    return Measured(2 * data.head_radius_mm, "mm", _diameter_points(data, data.head_radius_mm), plane="3D", method="least-squares sphere")
+
+
+def _diameter_points(data: HipData, radius: float) -> tuple[tuple[float, float, float], ...]:
+    center = data.at("femoral_head_center")
+    return (point3(center - [radius, 0.0, 0.0]), point3(center + [radius, 0.0, 0.0]))
 
 
 def _ischial_angle(data: HipData) -> Result:
@@ -291,31 +311,38 @@ def _ischial_angle(data: HipData) -> Result:
     transverse = np.array([*data.frame()[0, :2] * np.array([data.side.lateral_sign, 1.0]), 0.0])
     transverse = _unit(transverse)
     angle = float(np.degrees(np.arctan2(transverse[0] * axis[1] - transverse[1] * axis[0], transverse @ axis)))
-    ends = [point3(to_ras(center + sign * 2 * np.sqrt(values[1]) * axis, data.side)) for sign in (-1.0, 1.0)]
     return Measured(
-        abs(angle), "deg", (ends[0], ends[1]), plane="axial", slice_ras_s_mm=float(center[2]),
+        abs(angle), "deg", _rays(to_ras(center, data.side), to_ras(axis, data.side), to_ras(transverse, data.side)), plane="axial", slice_ras_s_mm=float(center[2]),
         method="long axis of the ischium's axial section at the level of the ischiofemoral space against the transverse axis of the pelvis",
         notes=("published definitions of the line differ; compare only values of one method",),
     )  # fmt: skip
 
 
+_POSES: dict[str, tuple[str, Array]] = {
+    "flexion": ("proximal shaft axis in the sagittal plane; positive: flexion", np.array([0.0, 1.0, 1.0])),
+    "abduction": ("proximal shaft axis in the coronal plane; positive: abduction", np.array([1.0, 0.0, 1.0])),
+    "rotation": (
+        "azimuth of the neck axis across the shaft (apparent anteversion); grows with external, falls with internal rotation, and holds the femur's own version as well",
+        np.array([1.0, 1.0, 0.0]),
+    ),
+}
+"""Method of each pose angle, and the plane (lateral, anterior, superior) it is seen in."""
+
+
 def _pose(kind: str) -> HipMeasure:
+    method, plane = _POSES[kind]
+
     def compute(data: HipData) -> Result:
         frame = data.frame()
-        shaft = frame @ _shaft(data)
-        if kind == "flexion":
-            value, method = np.arctan2(-shaft[1], shaft[2]), "proximal shaft axis in the sagittal plane; positive: flexion"
-        elif kind == "abduction":
-            value, method = np.arctan2(-shaft[0], shaft[2]), "proximal shaft axis in the coronal plane; positive: abduction"
+        if kind == "rotation":
+            direction = (frame @ _across_shaft(data, -_neck(data))) * plane
+            value, zero, vertex = np.arctan2(direction[1], -direction[0]), np.array([-1.0, 0.0, 0.0]), data.at("femoral_neck_center")
         else:
-            neck = frame @ -_neck(data)
-            up = shaft
-            neck = neck - up * (neck @ up)
-            value, method = (
-                np.arctan2(neck[1], -neck[0]),
-                ("azimuth of the neck axis across the shaft (apparent anteversion); grows with external, falls with internal rotation, and holds the femur's own version as well"),
-            )
-        return Measured(float(np.degrees(value)), "deg", _points(data, *_AXES), plane=f"frame: {data.pelvis_frame_name}", method=method)
+            direction = (frame @ _shaft(data)) * plane
+            value = np.arctan2(-direction[1 if kind == "flexion" else 0], direction[2])
+            zero, vertex = np.array([0.0, 0.0, 1.0]), data.at("shaft_axis_distal")
+        rays = _rays(vertex, frame.T @ zero, frame.T @ direction)
+        return Measured(float(np.degrees(value)), "deg", rays, plane=f"frame: {data.pelvis_frame_name}", method=method)
 
     return compute
 

@@ -161,7 +161,7 @@ def bones_picture(study: StudyResult, step: float = 0.9) -> Picture | None:
     depth = np.full((len(x), len(z)), np.inf)
     ordered = sorted(((key, mask) for hip in study.hips.values() for key, mask in hip.masks.items()), key=lambda item: item[0] not in ("hip", "femur"))
     for key, mask in ordered:
-        first = _first_surface(mask, x, y, z)
+        first = first_surface(mask, x, y, z)
         slope = np.gradient(scipy.ndimage.gaussian_filter(np.where(np.isfinite(first), first, high[1]), 0.8), step)
         shade = 0.28 + 0.72 / np.sqrt(1.0 + slope[0] ** 2 + slope[1] ** 2)
         seen = np.isfinite(first) & (first < depth)
@@ -190,7 +190,7 @@ def bones_picture(study: StudyResult, step: float = 0.9) -> Picture | None:
     return Picture(caption, _svg(width, height, parts, caption))
 
 
-def _first_surface(mask: Mask, x: Array, y: Array, z: Array) -> Array:
+def first_surface(mask: Mask, x: Array, y: Array, z: Array) -> Array:
     """Anterior coordinate at which a line from behind meets the mask, for each x and z; infinite where it does not."""
     factors = np.maximum(1, np.floor(2.2 / mask.grid.spacing)).astype(int)
     occupancy, grid = block_mean(mask.array, mask.grid, factors)

@@ -8,6 +8,7 @@ head lies medial of the shaft and above it.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,6 +99,7 @@ class BoneField:
         ijk = points @ self._inverse[:3, :3].T + self._inverse[:3, 3]
         return np.asarray(scipy.ndimage.map_coordinates(self.phi, np.moveaxis(ijk, -1, 0), order=1, mode="constant", cval=-50.0))
 
+    @functools.cached_property
     def surface(self) -> tuple[Array, Array]:
         """Surface points and outward unit normals, (N, 3) each."""
         points = Patch(self.phi, self.grid).surface_points()
@@ -178,7 +180,7 @@ def block_mean(array: Array, grid: Grid, factors: Array) -> tuple[Array, Grid]:
 def find_on_femur(mask: Mask, found: Found) -> BoneField:
     """Place head, neck, shaft, both trochanters and the condyles on a femur (side frame); adds to ``found``."""
     bone = BoneField(mask, upper_mm=230.0)
-    points, normals = bone.surface()
+    points, normals = bone.surface
     _head(bone, points, normals, found)
     if "femoral_head_center" not in found.points:
         reason = found.missing["femoral_head_center"]
@@ -573,7 +575,7 @@ def place_attachments(femur: BoneField, hip: BoneField, found: Found) -> None:
     tip = found.points.get("lesser_trochanter_tip")
     lowest = found.points.get("ischial_tuberosity_lowest")
     wanted = {"quadratus_ischium_superior": 1.45, "quadratus_ischium_inferior": 0.35}
-    hip_points, _hip_normals = hip.surface()
+    hip_points, _hip_normals = hip.surface
     for name, up in wanted.items():
         if lowest is None:
             found.missing[name] = "it is found from the lowest point of the ischium, which is missing."
@@ -585,7 +587,7 @@ def place_attachments(femur: BoneField, hip: BoneField, found: Found) -> None:
             found.missing[name] = "no ischium lies at its level."
             continue
         found.points[name] = hip_points[near][(hip_points[near] @ np.array([1.0, 0.15, 0.0])).argmax()]
-    femur_points, _ = femur.surface()
+    femur_points, _ = femur.surface
     for name, up in {"quadratus_femur_superior": 1.15, "quadratus_femur_inferior": -0.15}.items():
         if tip is None:
             found.missing[name] = "it is found from the lesser trochanter, which is missing."

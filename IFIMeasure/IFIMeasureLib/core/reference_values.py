@@ -6,6 +6,7 @@ The table is ``Resources/ReferenceValues/reference_values.csv``; a person may ed
 from __future__ import annotations
 
 import csv
+import functools
 from dataclasses import dataclass
 
 from .resources import resource_path
@@ -59,8 +60,9 @@ class ReferenceRow:
         return self.age_min <= age <= self.age_max
 
 
-def reference_rows() -> list[ReferenceRow]:
-    """Return the table's rows.
+@functools.lru_cache(maxsize=None)
+def reference_rows() -> tuple[ReferenceRow, ...]:
+    """Return the table's rows; read once, so a table that is edited counts from the next start on.
 
     :raises IFIMeasureError: where the (perhaps edited) table cannot be read; names the line.
     """
@@ -87,7 +89,7 @@ def reference_rows() -> list[ReferenceRow]:
                 )
             except (KeyError, ValueError, TypeError) as error:
                 raise IFIMeasureError(f"{path}: line {number} cannot be read ({error}); correct it or install again.") from None
-    return rows
+    return tuple(rows)
 
 
 def _optional(text: str) -> float | None:

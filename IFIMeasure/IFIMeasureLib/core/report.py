@@ -94,8 +94,8 @@ def _header(study: StudyResult, provenance: dict[str, Any]) -> str:
     series = provenance.get("series", {})
     if series.get("description"):
         parts.append(f"series {series.get('number', '')}: {series['description']}")
-    grid = study.segmentation.grid
-    parts.append(f"segmentation {study.segmentation.path.name}, {grid.plane_name}, {' × '.join(f'{s:.3g}' for s in grid.spacing)} mm")
+    grid = study.bones.grid
+    parts.append(f"segmentation {study.bones.path.name}, {grid.plane_name}, {' × '.join(f'{s:.3g}' for s in grid.spacing)} mm")
     return " · ".join(_text(p) for p in parts)
 
 

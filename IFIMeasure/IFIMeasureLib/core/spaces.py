@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Union
 
 import numpy as np
 import scipy
 
 from .imaging import Grid, Mask
-from .placement import ADULT_HEAD_RADIUS_MM, LESSER_TROCHANTER_HALF_HEIGHT, LESSER_TROCHANTER_RADIUS
-from .surface import SMOOTHING_LENGTH_3D_VOXELS, SMOOTHING_LENGTH_VOXELS, Patch, closest_between, edge_points, refined_patch
+from .placement import ADULT_HEAD_RADIUS_MM, LESSER_TROCHANTER_HALF_HEIGHT, LESSER_TROCHANTER_RADIUS, BoneField
+from .surface import SMOOTHING_LENGTH_3D_MM, SMOOTHING_LENGTH_VOXELS, Patch, closest_between, edge_points, refined_patch
 from .values import Array
 
 _THIN_SLICE_MM = 2.0
 _CUT_STEP_MM = 1.0
+_COARSE_PLANES = 6
 
 
 Region = Callable[[Array], Array]
@@ -134,7 +136,55 @@ def measure_space(
         if len(a) and len(b):
             _keep_near(all_medial, a, all_lateral, b, 2, slack, keep_medial, keep_lateral)
     in_plane = _patches([m for m, _ in medial], medial_parts, keep_medial), _patches([m for m, _ in lateral], lateral_parts, keep_lateral)
-    tests = [belongs for _, belongs in medial], [belongs for _, belongs in lateral]
+    keep_medial[:] = False
+    keep_lateral[:] = False
+    _keep_near(all_medial, np.arange(len(all_medial)), all_lateral, np.arange(len(all_lateral)), 3, slack, keep_medial, keep_lateral)
+    near = (
+        _patches([m for m, _ in medial], medial_parts, keep_medial, SMOOTHING_LENGTH_3D_MM),
+        _patches([m for m, _ in lateral], lateral_parts, keep_lateral, SMOOTHING_LENGTH_3D_MM),
+    )
+    return _between_surfaces(in_plane, near, ([r for _, r in medial], [r for _, r in lateral]), levels, acquired)
+
+
+def coarse_space(
+    medial: list[tuple[BoneField, Region | None]],
+    lateral: list[tuple[BoneField, Region | None]],
+    levels: list[tuple[float, int | None]],
+    acquired: bool,
+) -> Space:
+    """The same space as :func:`measure_space` gives, in milliseconds but only to some tenths of a millimeter.
+
+    For following a point while it is dragged; nothing that is kept or exported comes from it.
+    """
+    levels = levels[:: max(1, len(levels) // _COARSE_PLANES)]
+    low, high = min(level for level, _ in levels), max(level for level, _ in levels)
+    medial_patches = [_slab(bone, low - 10.0, high + 10.0) for bone, _ in medial]
+    lateral_patches = [_slab(bone, low, high) for bone, _ in lateral]
+    patches = (medial_patches, lateral_patches)
+    return _between_surfaces(patches, patches, ([r for _, r in medial], [r for _, r in lateral]), levels, acquired)
+
+
+def _slab(bone: BoneField, low: float, high: float) -> Patch | None:
+    """The part of a coarse surface between two levels, with a margin of two voxels."""
+    grid = bone.grid
+    corners = grid.corners()
+    corners[:, 2] = np.where(corners[:, 2] > corners[:, 2].mean(), high, low)
+    index = grid.to_ijk(corners)[:, 2]
+    start, stop = max(int(np.floor(index.min())) - 2, 0), min(int(np.ceil(index.max())) + 3, grid.shape[2])
+    if stop - start < 2:
+        return None
+    box = (slice(0, grid.shape[0]), slice(0, grid.shape[1]), slice(start, stop))
+    return Patch(np.ascontiguousarray(bone.phi[box]), grid.cropped(box))
+
+
+_Patches = list[Union[Patch, None]]
+_Regions = list[Union[Region, None]]
+
+
+def _between_surfaces(
+    in_plane: tuple[_Patches, _Patches], near: tuple[_Patches, _Patches], tests: tuple[_Regions, _Regions], levels: list[tuple[float, int | None]], acquired: bool
+) -> Space:
+    """Profile and 3D minimum between surfaces: ``in_plane`` for the planes, ``near`` for 3D."""
     profile = []
     overlap = False
     for level, number in levels:
@@ -152,13 +202,6 @@ def measure_space(
     edges = {profile[0].level_mm, profile[-1].level_mm, *((measured[0].level_mm, measured[-1].level_mm) if measured else ())}
     at_edge = axial is not None and len(profile) > 2 and axial.level_mm in edges
 
-    keep_medial[:] = False
-    keep_lateral[:] = False
-    _keep_near(all_medial, np.arange(len(all_medial)), all_lateral, np.arange(len(all_lateral)), 3, slack, keep_medial, keep_lateral)
-    near = (
-        _patches([m for m, _ in medial], medial_parts, keep_medial, SMOOTHING_LENGTH_3D_VOXELS),
-        _patches([m for m, _ in lateral], lateral_parts, keep_lateral, SMOOTHING_LENGTH_3D_VOXELS),
-    )
     best = _closest_3d(near, tests)
     if axial is not None and axial.distance_mm is not None and (best is None or best[0] > axial.distance_mm):
         # the axial pair lies on the same surfaces, so the 3D minimum is never larger
@@ -205,12 +248,13 @@ def _keep_near(first: Array, a: Array, second: Array, b: Array, dimensions: int,
     keep_first[a[back <= limit]] = True
 
 
-def _patches(masks: list[Mask], parts: list[Array], keep: Array, smoothing: float = SMOOTHING_LENGTH_VOXELS) -> list[Patch | None]:
+def _patches(masks: list[Mask], parts: list[Array], keep: Array, least_smoothing_mm: float = 0.0) -> list[Patch | None]:
     patches: list[Patch | None] = []
     start = 0
     for mask, part in zip(masks, parts):
         kept = part[keep[start : start + len(part)]]
         start += len(part)
+        smoothing = max(SMOOTHING_LENGTH_VOXELS, least_smoothing_mm / float(mask.grid.spacing.min()))
         patches.append(refined_patch(mask.array, mask.grid, kept.min(0), kept.max(0), smoothing) if len(kept) else None)
     return patches
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Union
 
 import numpy as np
 
 from .anatomy import Structure, definitions, structure_from_name
 from .imaging import Grid, Mask, Segmentation, SegmentRef, Volume
-from .landmarks import Landmark, LandmarkSet, LandmarkState, empty_landmarks, landmark_definitions, merge, position
+from .landmarks import NOT_PLACED, Landmark, LandmarkSet, LandmarkState, empty_landmarks, landmark_definitions, merge, position
 from .measurements import HipData, measure_hip, measure_pair
 from .placement import BoneField, Found, find_on_femur, find_on_hip_bone, place_attachments, side_frame, to_ras
 from .reference_values import Subject
-from .spaces import ProfilePoint, Region, Space, axial_levels, ischium_region, lesser_trochanter_region, measure_space
+from .spaces import ProfilePoint, Region, Space, axial_levels, coarse_space, ischium_region, lesser_trochanter_region, measure_space
 from .surface import closest_on_segments, refined_patch
 from .values import Array, IFIMeasureError, NotMeasurable, Result, Side, point3
 
@@ -33,16 +34,31 @@ class HipResult:
 
 @dataclass
 class StudyResult:
-    """Everything one run found out."""
+    """Everything one run found out.
+
+    :param segmentation: None where landmarks alone were measured.
+    :param draft: whether the spaces were read from coarse surfaces while a point was dragged.
+    """
 
     hips: dict[Side, HipResult]
     paired: dict[str, Result]
     absent_sides: dict[Side, str]
     subject: Subject
-    segmentation: Segmentation
+    segmentation: Segmentation | None
     structures: dict[Structure, list[SegmentRef]]
     volume: Volume | None
     notes: list[str]
+    draft: bool = False
+
+    @property
+    def bones(self) -> Segmentation:
+        """The segmentation that was measured.
+
+        :raises IFIMeasureError: where landmarks alone were measured.
+        """
+        if self.segmentation is None:
+            raise IFIMeasureError("There is no segmentation, so there are no spaces to export; segment the bones, or copy the angles from the table.")
+        return self.segmentation
 
     def result(self, measurement_id: str, side: Side | None) -> Result:
         """Return one result; ``side`` None for measurements of both hips."""
@@ -75,6 +91,22 @@ def resolve_structures(segmentation: Segmentation, mapping: dict[str, Structure]
             have = ", ".join(sorted(s.name for s in found))
             raise IFIMeasureError(f"{segmentation.path}: there is no {definitions()[wanted].title.lower()} ({wanted}); present are {have} (labels {present}).")
     return found
+
+
+def lacking_structures(found: Iterable[Structure]) -> list[str]:
+    """Say which structures are missing among those found, and what cannot be measured for that; one sentence each."""
+    have = {(structure.id, side) for structure in found for side in ((structure.side,) if structure.side else Side)}
+    said = []
+    for side in (Side.RIGHT, Side.LEFT):
+        bones = [key for key in ("hip", "femur") if (key, side) not in have]
+        if bones:
+            names = " and no ".join(Structure(key, side).title.lower() for key in bones)
+            said.append(f"No {names}: nothing is measured on the {side.value} side.")
+        elif ("hamstring", side) not in have:
+            said.append(f"No {Structure('hamstring', side).title.lower()}: the {side.value} quadratus femoris space needs its landmark, placed by hand.")
+        elif ("iliopsoas", side) not in have:
+            said.append(f"No {Structure('iliopsoas', side).title.lower()}: the {side.value} quadratus femoris space is measured to the lesser trochanter.")
+    return said
 
 
 def _masks_by_side(segmentation: Segmentation, structures: dict[Structure, list[SegmentRef]]) -> dict[Side, dict[str, Mask]]:
@@ -208,79 +240,172 @@ def measure_study(
     :param sides: the sides to measure; one that has no bones is told in the result, unless it was the only one asked for.
     :raises IFIMeasureError: where the input contradicts itself, or no side can be measured; one sentence.
     """
-    say = progress or (lambda text: None)
-    notes = list(segmentation.notes)
-    if volume is not None:
-        note = check_match(volume.grid, segmentation.grid, segmentation.path)
-        if note:
-            notes.append(note)
-    say("reading the structures")
-    masks = _masks_by_side(segmentation, structures)
-    _check_sides(masks, segmentation.path)
-    absent: dict[Side, str] = {}
-    for side in sides:
-        lacking = [key for key in ("hip", "femur") if key not in masks[side]]
-        if lacking:
-            have = ", ".join(sorted(f"{k}_{s.value}" for s in Side for k in masks[s])) or "nothing"
-            absent[side] = f"there is no {' and no '.join(f'{key}_{side.value}' for key in lacking)} in the segmentation; present are {have}."
-    if len(absent) == len(sides):
-        raise IFIMeasureError(f"{segmentation.path}: {' '.join(absent.values())}")
-    prepared: dict[Side, _Prepared] = {}
-    for side in sides:
-        if side not in absent:
-            say(f"placing the landmarks of the {side.value} side")
-            prepared[side] = _prepare(side, masks[side], (person or {}).get(side))
-    _refuse_without_trochanter(prepared, segmentation)
-    frame, frame_name = _pelvis_frame({s: p.landmarks for s, p in prepared.items()})
-    data: dict[Side, HipData] = {}
-    for side, hip in prepared.items():
-        say(f"measuring the {side.value} side")
-        data[side] = _measure_spaces(hip, segmentation, frame, frame_name)
-    paired = measure_pair(data)
-    hips = {side: HipResult(side, d.landmarks, d.spaces, measure_hip(d), prepared[side].masks) for side, d in data.items()}
-    return StudyResult(hips, paired, absent, subject or Subject(), segmentation, structures, volume, notes)
+    study = PreparedStudy(segmentation, structures, volume, sides, subject, progress).measure(person, progress=progress)
+    _refuse_without_trochanter(study)
+    return study
 
 
 @dataclass
-class _Prepared:
+class _Bones:
+    """One side as its segments show it, before any person has touched a landmark (side frame but for ``masks``)."""
+
     side: Side
     masks: dict[str, Mask]
-    landmarks: LandmarkSet
+    turned: dict[str, Mask]
     found: Found
     fields: dict[str, BoneField]
 
 
-def _prepare(side: Side, masks: dict[str, Mask], person: LandmarkSet | None) -> _Prepared:
-    turned = {key: side_frame(mask, side) for key, mask in masks.items()}
-    found = Found()
-    femur = find_on_femur(turned["femur"], found)
-    hip = find_on_hip_bone(turned["hip"], found)
-    if person is not None:  # what hangs on a point that a person placed follows it
+class PreparedStudy:
+    """A study whose bones have been read, checked and searched once; :meth:`measure` is then quick.
+
+    :param sides: the sides to measure; one that has no bones is told in the result, unless it was the only one asked for.
+    :raises IFIMeasureError: where the input contradicts itself, or no side has bones; one sentence.
+    """
+
+    def __init__(
+        self,
+        segmentation: Segmentation,
+        structures: dict[Structure, list[SegmentRef]],
+        volume: Volume | None = None,
+        sides: tuple[Side, ...] = (Side.RIGHT, Side.LEFT),
+        subject: Subject | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        say = progress or (lambda text: None)
+        self.segmentation, self.structures, self.volume = segmentation, structures, volume
+        self.subject = subject or Subject()
+        self.notes = list(segmentation.notes)
+        if volume is not None:
+            note = check_match(volume.grid, segmentation.grid, segmentation.path)
+            if note:
+                self.notes.append(note)
+        say("reading the structures")
+        masks = _masks_by_side(segmentation, structures)
+        _check_sides(masks, segmentation.path)
+        self.absent: dict[Side, str] = {}
+        for side in sides:
+            lacking = [key for key in ("hip", "femur") if key not in masks[side]]
+            if lacking:
+                have = ", ".join(sorted(f"{k}_{s.value}" for s in Side for k in masks[s])) or "nothing"
+                self.absent[side] = f"there is no {' and no '.join(f'{key}_{side.value}' for key in lacking)} in the segmentation; present are {have}."
+        if len(self.absent) == len(sides):
+            raise IFIMeasureError(f"{segmentation.path}: {' '.join(self.absent.values())}")
+        self.bones: dict[Side, _Bones] = {}
+        for side in sides:
+            if side not in self.absent:
+                say(f"placing the landmarks of the {side.value} side")
+                turned = {key: side_frame(mask, side) for key, mask in masks[side].items()}
+                found = Found()
+                femur = find_on_femur(turned["femur"], found)
+                hip = find_on_hip_bone(turned["hip"], found)
+                self.bones[side] = _Bones(side, masks[side], turned, found, {"femur": femur, "hip": hip})
+        self._spaces: dict[Side, tuple[object, _Spaces]] = {}
+
+    def measure(self, person: dict[Side, LandmarkSet] | None = None, draft: bool = False, progress: Progress | None = None, fill: bool = True) -> StudyResult:
+        """Take every measurement with the landmarks as they are.
+
+        :param person: landmarks that a person placed; they win, point by point.
+        :param fill: whether what ``person`` has not placed is placed automatically; without it, it stays unplaced
+            and what needs it is not measurable.
+        :param draft: whether the spaces may be read from the coarse surfaces (some tenths of a millimeter off, but
+            quick enough to follow a point that is being dragged).
+        """
+        say = progress or (lambda text: None)
+        placed = {side: _place(bones, (person or {}).get(side), fill) for side, bones in self.bones.items()}
+        frame, frame_name = _pelvis_frame({side: landmarks for side, (landmarks, _) in placed.items()})
+        data: dict[Side, HipData] = {}
+        for side, bones in self.bones.items():
+            say(f"measuring the {side.value} side")
+            landmarks, found = placed[side]
+            hip = HipData(
+                side, dict(landmarks), {}, bones.fields, found.head_radius_mm, frame, frame_name,
+                source=f"segmentation {self.segmentation.path.name}", notes=_thick(self.segmentation.grid),
+            )  # fmt: skip
+            key = _what_spaces_hang_on(landmarks)
+            known = self._spaces.get(side)
+            if known is not None and known[0] == key:
+                spaces = known[1]
+            else:
+                spaces = _measure_spaces(bones, landmarks, self.segmentation.grid, draft)
+                if not draft:
+                    self._spaces[side] = (key, spaces)
+            hip.spaces = spaces.by_name
+            _add_derived(hip, bones.turned, spaces.iliopsoas_point, frozenset() if fill else _unplaced((person or {}).get(side)))
+            data[side] = hip
+        hips = {side: HipResult(side, d.landmarks, d.spaces, measure_hip(d), self.bones[side].masks) for side, d in data.items()}
+        return StudyResult(hips, measure_pair(data), self.absent, self.subject, self.segmentation, self.structures, self.volume, self.notes, draft)
+
+    def snap(self, side: Side, landmark_id: str, place_ras_mm: Array, within_mm: float = 8.0) -> Array | None:
+        """Return the point of its structure's surface nearest to a place, RAS millimeter.
+
+        None for landmarks that lie inside bone, where the structure has no segment, or no surface is within reach.
+        """
+        definition = landmark_definitions()[landmark_id]
+        bones = self.bones.get(side)
+        if bones is None or not definition.surface or definition.on not in bones.turned:
+            return None
+        mask, place = bones.turned[definition.on], to_ras(place_ras_mm, side)
+        patch = refined_patch(mask.array, mask.grid, place - within_mm, place + within_mm)
+        points = np.zeros((0, 3)) if patch is None else patch.surface_points()
+        if not len(points):
+            return None
+        distance = np.linalg.norm(points - place, axis=1)
+        return to_ras(points[distance.argmin()], side) if distance.min() <= within_mm else None
+
+
+def measure_landmarks(landmarks: dict[Side, LandmarkSet], subject: Subject | None = None) -> StudyResult:
+    """Take what can be taken from landmarks alone, without any segmentation: angles and lengths, no spaces.
+
+    :param landmarks: of one or both sides, RAS millimeter.
+    """
+    frame, frame_name = _pelvis_frame(landmarks)
+    reason = NotMeasurable("there is no segmentation of the bones; a space is measured between their surfaces.", ("hip", "femur"))
+    data = {side: HipData(side, dict(points), {"ifs": reason, "qfs": reason}, {}, None, frame, frame_name) for side, points in landmarks.items()}
+    hips = {side: HipResult(side, d.landmarks, d.spaces, measure_hip(d)) for side, d in data.items()}
+    return StudyResult(hips, measure_pair(data), {}, subject or Subject(), None, {}, None, [])
+
+
+def _what_spaces_hang_on(landmarks: LandmarkSet) -> object:
+    return tuple(landmarks[key] for key in ("lesser_trochanter_tip", "femoral_head_center", "hamstring_tendon_superolateral", "iliopsoas_tendon_posteromedial"))
+
+
+def _unplaced(person: LandmarkSet | None) -> frozenset[str]:
+    landmarks = person or empty_landmarks()
+    return frozenset(key for key, landmark in landmarks.items() if landmark.state is LandmarkState.NOT_PLACED)
+
+
+def _place(bones: _Bones, person: LandmarkSet | None, fill: bool) -> tuple[LandmarkSet, Found]:
+    """Final landmarks of one side: a person's where there are some, else those found; what hangs on them follows."""
+    found = replace(bones.found, points=dict(bones.found.points), missing=dict(bones.found.missing))
+    if person is not None:
         for key in ("lesser_trochanter_tip", "ischial_tuberosity_lowest"):
             place = position(person, key)
             if place is not None and person[key].state is LandmarkState.MANUAL:
-                found.points[key] = to_ras(place, side)
+                found.points[key] = to_ras(place, bones.side)
                 found.missing.pop(key, None)
-    place_attachments(femur, hip, found)
+    place_attachments(bones.fields["femur"], bones.fields["hip"], found)
     automatic = empty_landmarks()
     for key in automatic:
         if key in found.points:
-            automatic[key] = Landmark(LandmarkState.AUTOMATIC, point3(to_ras(found.points[key], side)))
+            automatic[key] = Landmark(LandmarkState.AUTOMATIC, point3(to_ras(found.points[key], bones.side)))
         elif key in found.missing:
             automatic[key] = Landmark(LandmarkState.MISSING, None, found.missing[key])
     landmarks = merge(automatic, person) if person else automatic
-    return _Prepared(side, masks, landmarks, found, {"femur": femur, "hip": hip})
+    if not fill:
+        landmarks.update(dict.fromkeys(_unplaced(person), NOT_PLACED))
+    return landmarks, found
 
 
-def _refuse_without_trochanter(prepared: dict[Side, _Prepared], segmentation: Segmentation) -> None:
+def _refuse_without_trochanter(study: StudyResult) -> None:
     reasons = []
-    for side, hip in prepared.items():
+    for side, hip in study.hips.items():
         tip = hip.landmarks["lesser_trochanter_tip"]
         if tip.position_ras_mm is not None:
             return
         reasons.append(f"{side.value} side: {tip.reason.rstrip('.')}")
     raise IFIMeasureError(
-        f"{segmentation.path}: no lesser trochanter was found, so no space can be measured ({'; '.join(reasons)}); "
+        f"{study.bones.path}: no lesser trochanter was found, so no space can be measured ({'; '.join(reasons)}); "
         "give a scan that shows it, or place it by hand and pass it with --landmarks."
     )
 
@@ -297,33 +422,50 @@ def _pelvis_frame(landmarks: dict[Side, LandmarkSet]) -> tuple[Array, str]:
     return np.array([x, np.cross(z, x), z]), "pelvis: transverse axis through both head centers, vertical of the image"
 
 
-def _measure_spaces(hip: _Prepared, segmentation: Segmentation, frame: Array, frame_name: str) -> HipData:
-    side = hip.side
-    turned = {key: side_frame(mask, side) for key, mask in hip.masks.items()}
-    radius = hip.found.head_radius_mm
-    data = HipData(side, dict(hip.landmarks), {}, hip.fields, radius, frame, frame_name, source=f"segmentation {segmentation.path.name}", notes=_thick(segmentation.grid))
-    tip = position(hip.landmarks, "lesser_trochanter_tip")
+@dataclass(frozen=True)
+class _Spaces:
+    """Both spaces of one side, and the point of the iliopsoas tendon that faces the hamstring tendon (side frame)."""
+
+    by_name: dict[str, Space | NotMeasurable]
+    iliopsoas_point: Array | None = None
+
+
+def _measure_spaces(bones: _Bones, landmarks: LandmarkSet, grid: Grid, draft: bool) -> _Spaces:
+    side, radius = bones.side, bones.found.head_radius_mm
+    tip = position(landmarks, "lesser_trochanter_tip")
     if tip is None:
-        reason = NotMeasurable(f"Lesser trochanter tip is missing: {hip.landmarks['lesser_trochanter_tip'].reason}", ("lesser_trochanter_tip",))
-        data.spaces = {"ifs": reason, "qfs": reason}
-    else:
-        tip = to_ras(tip, side)
-        levels, acquired = axial_levels(segmentation.grid, tip, radius)
-        if not levels:
-            reason = NotMeasurable("no slice passes through the lesser trochanter.")
-            data.spaces = {"ifs": reason, "qfs": reason}
-        else:
-            belongs = lesser_trochanter_region(tip, radius)
-            head = position(hip.landmarks, "femoral_head_center")
-            ischium = None if head is None else ischium_region(to_ras(head, side), radius)
-            space = measure_space([(turned["hip"], ischium)], [(turned["femur"], belongs)], levels, acquired)
-            if space.axial is None and (2, -1) in turned["hip"].cut:
-                data.spaces["ifs"] = NotMeasurable("the field of view ends above the ischium at the level of the lesser trochanter.", ("ischial_tuberosity_lateral",))
-            else:
-                data.spaces["ifs"] = space
-            data.spaces["qfs"] = _quadratus_space(hip, turned, levels, acquired, belongs)
-    _add_derived(data, turned)
-    return data
+        reason = NotMeasurable(f"Lesser trochanter tip is missing: {landmarks['lesser_trochanter_tip'].reason or 'not placed yet.'}", ("lesser_trochanter_tip",))
+        return _Spaces({"ifs": reason, "qfs": reason})
+    tip = to_ras(tip, side)
+    levels, acquired = axial_levels(grid, tip, radius)
+    if not levels:
+        reason = NotMeasurable("no slice passes through the lesser trochanter.")
+        return _Spaces({"ifs": reason, "qfs": reason})
+    belongs = lesser_trochanter_region(tip, radius)
+    head = position(landmarks, "femoral_head_center")
+    ischium = None if head is None else ischium_region(to_ras(head, side), radius)
+    ifs: Space | NotMeasurable = _between(bones, [("hip", ischium)], [("femur", belongs)], levels, acquired, draft)
+    if isinstance(ifs, Space) and ifs.axial is None and (2, -1) in bones.turned["hip"].cut:
+        ifs = NotMeasurable("the field of view ends above the ischium at the level of the lesser trochanter.", ("ischial_tuberosity_lateral",))
+    qfs = _quadratus_space(bones, landmarks, levels, acquired, belongs, draft)
+    point = None
+    if isinstance(qfs, Space) and qfs.axial is not None and {"hamstring", "iliopsoas"} <= bones.turned.keys():
+        tendons = _between(bones, [("hamstring", None)], [("iliopsoas", None)], [(qfs.axial.level_mm, qfs.axial.slice_number)], True, draft)
+        point = tendons.axial.lateral_point if tendons.axial is not None else None
+    return _Spaces({"ifs": ifs, "qfs": qfs}, point)
+
+
+_Structures = list[tuple[str, Union[Region, None]]]
+
+
+def _between(bones: _Bones, medial: _Structures, lateral: _Structures, levels: list[tuple[float, int | None]], acquired: bool, draft: bool) -> Space:
+    """The space between structures: from refined surfaces, or (draft) from the coarse ones that placement searched."""
+    if not draft:
+        return measure_space([(bones.turned[k], r) for k, r in medial], [(bones.turned[k], r) for k, r in lateral], levels, acquired)
+    for key, _ in (*medial, *lateral):
+        if key not in bones.fields:
+            bones.fields[key] = BoneField(bones.turned[key])
+    return coarse_space([(bones.fields[k], r) for k, r in medial], [(bones.fields[k], r) for k, r in lateral], levels, acquired)
 
 
 def _thick(grid: Grid) -> tuple[str, ...]:
@@ -333,32 +475,32 @@ def _thick(grid: Grid) -> tuple[str, ...]:
     return (f"slices are {step:.3g} mm apart: the smallest space may lie between two slices",)
 
 
-def _quadratus_space(hip: _Prepared, turned: dict[str, Mask], levels: list[tuple[float, int | None]], acquired: bool, belongs: Region) -> Space | NotMeasurable:
+def _quadratus_space(bones: _Bones, landmarks: LandmarkSet, levels: list[tuple[float, int | None]], acquired: bool, belongs: Region, draft: bool) -> Space | NotMeasurable:
     """QFS from the tendons' segments where they exist, else from landmarks that a person placed."""
-    if "hamstring" in turned:
-        lateral: list[tuple[Mask, Region | None]] = [(turned["femur"], belongs)]
-        if "iliopsoas" in turned:
-            lateral.append((turned["iliopsoas"], None))
-        return measure_space([(turned["hamstring"], None)], lateral, levels, acquired)
-    place = position(hip.landmarks, "hamstring_tendon_superolateral")
+    if "hamstring" in bones.turned:
+        lateral: _Structures = [("femur", belongs)]
+        if "iliopsoas" in bones.turned:
+            lateral.append(("iliopsoas", None))
+        return _between(bones, [("hamstring", None)], lateral, levels, acquired, draft)
+    place = position(landmarks, "hamstring_tendon_superolateral")
     if place is None:
         return NotMeasurable(
             "there is neither a segment of the hamstring tendon nor its landmark; segment it, or place the landmark by hand.",
             ("hamstring", "hamstring_tendon_superolateral"),
         )
-    medial = to_ras(place, hip.side)
-    other = position(hip.landmarks, "iliopsoas_tendon_posteromedial")
+    medial = to_ras(place, bones.side)
+    other = position(landmarks, "iliopsoas_tendon_posteromedial")
     level = float(medial[2])
     if other is not None:
-        lateral_point = to_ras(other, hip.side)
+        lateral_point = to_ras(other, bones.side)
         apart = abs(float(lateral_point[2] - level))
-        step = float(hip.masks["femur"].grid.spacing[2])
+        step = float(bones.masks["femur"].grid.spacing[2])
         if apart > max(0.5 * step, 1.0):
             return NotMeasurable(f"the landmarks of hamstring and iliopsoas tendon lie {apart:.1f} mm apart along the body; place both on one axial slice.")
         length = float(np.linalg.norm((medial - lateral_point)[:2]))
         profile = ProfilePoint(level, None, length, medial, lateral_point)
         return Space((profile,), profile, float(np.linalg.norm(medial - lateral_point)), (medial, lateral_point), False, False)
-    femur = turned["femur"]
+    femur = bones.turned["femur"]
     reach = np.array([60.0, 60.0, 12.0])
     patch = refined_patch(femur.array, femur.grid, medial - reach, medial + reach)
     lines = np.zeros((0, 2, 3)) if patch is None else patch.section(level)
@@ -370,10 +512,12 @@ def _quadratus_space(hip: _Prepared, turned: dict[str, Mask], levels: list[tuple
     return Space((profile,), profile, pair[0], (medial, pair[2]), False, False)
 
 
-def _add_derived(data: HipData, turned: dict[str, Mask]) -> None:
-    """Place the landmarks that follow from the spaces, where no person placed them."""
+def _add_derived(data: HipData, turned: dict[str, Mask], iliopsoas_point: Array | None, leave: frozenset[str]) -> None:
+    """Place the landmarks that follow from the spaces, where no person placed them; ``leave`` stay unplaced."""
 
     def put(key: str, point: Array | None, reason: str) -> None:
+        if key in leave:
+            return
         if data.landmarks[key].state is LandmarkState.MANUAL:
             return
         if data.landmarks[key].state is LandmarkState.MISSING and "by a person" in data.landmarks[key].reason:
@@ -391,14 +535,9 @@ def _add_derived(data: HipData, turned: dict[str, Mask]) -> None:
     else:
         put("hamstring_tendon_superolateral", None, no_tendon)
     if "iliopsoas" in turned and "hamstring" in turned and axial is not None:
-        only = measure_space([(turned["hamstring"], None)], [(turned["iliopsoas"], None)], [(axial.level_mm, axial.slice_number)], True)
-        put(
-            "iliopsoas_tendon_posteromedial",
-            only.axial.lateral_point if only.axial is not None else None,
-            "the iliopsoas tendon is not on the slice of the quadratus femoris space.",
-        )
+        put("iliopsoas_tendon_posteromedial", iliopsoas_point, "the iliopsoas tendon is not on the slice of the quadratus femoris space.")
     else:
         put("iliopsoas_tendon_posteromedial", None, no_tendon)
     for key, definition in landmark_definitions().items():
-        if data.landmarks[key].state is LandmarkState.NOT_PLACED:
+        if data.landmarks[key].state is LandmarkState.NOT_PLACED and key not in leave:
             data.landmarks[key] = Landmark(LandmarkState.MISSING, None, f"no {definition.on} was found to place it on.")

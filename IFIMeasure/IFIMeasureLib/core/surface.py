@@ -24,8 +24,8 @@ from .values import Array
 SMOOTHING_LENGTH_VOXELS = 0.85
 """Length (in voxels of the finest axis) below which bumps are taken as staircase, where the labels allow it."""
 
-SMOOTHING_LENGTH_3D_VOXELS = 1.2
-"""The same for distances in 3D: a minimum over a whole surface picks its bumps, one in a plane less so."""
+SMOOTHING_LENGTH_3D_MM = 0.6
+"""For distances in 3D at least this: a minimum over a whole surface picks its bumps, and fine voxels make many small ones."""
 
 _SIGMA_VOXELS = 0.5
 _ITERATIONS = 16
@@ -142,6 +142,37 @@ class Patch:
         if not pieces:
             return np.zeros((0, 3))
         return self.grid.to_ras(np.concatenate(pieces))
+
+
+def triangulated(phi: Array, grid: Grid) -> Any:
+    """Return the zero surface as vtkPolyData with normals, in the grid's frame, millimeter."""
+    from vtkmodules.util.numpy_support import numpy_to_vtk
+    from vtkmodules.vtkCommonDataModel import vtkImageData
+    from vtkmodules.vtkCommonMath import vtkMatrix4x4
+    from vtkmodules.vtkCommonTransforms import vtkTransform
+    from vtkmodules.vtkFiltersCore import vtkFlyingEdges3D, vtkPolyDataNormals
+    from vtkmodules.vtkFiltersGeneral import vtkTransformPolyDataFilter
+
+    image = vtkImageData()
+    image.SetDimensions(*phi.shape)
+    image.GetPointData().SetScalars(numpy_to_vtk(np.ascontiguousarray(phi.transpose(2, 1, 0), np.float32).reshape(-1), deep=True))
+    edges = vtkFlyingEdges3D()
+    edges.SetInputData(image)
+    edges.SetValue(0, 0.0)
+    edges.ComputeNormalsOff()
+    matrix = vtkMatrix4x4()
+    matrix.DeepCopy(grid.affine.reshape(-1).tolist())
+    transform = vtkTransform()
+    transform.SetMatrix(matrix)
+    moved = vtkTransformPolyDataFilter()
+    moved.SetInputConnection(edges.GetOutputPort())
+    moved.SetTransform(transform)
+    normals = vtkPolyDataNormals()
+    normals.SetInputConnection(moved.GetOutputPort())
+    normals.SplittingOff()
+    normals.AutoOrientNormalsOn()
+    normals.Update()
+    return normals.GetOutput()
 
 
 def contour_lines(plane: Array, lowest: float = -np.inf) -> Array:

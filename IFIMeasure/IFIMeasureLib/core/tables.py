@@ -95,6 +95,23 @@ def measurement_rows(study: StudyResult) -> list[dict[str, str]]:
     return rows
 
 
+def summary_rows(study: StudyResult) -> list[dict[str, str]]:
+    """Return one row a measurement with both sides beside each other, rounded for reading; a dash where there is no value."""
+
+    def text(result: Result | None, decimals: int) -> str:
+        return f"{result.value:.{decimals}f}" if isinstance(result, Measured) else "–"
+
+    rows = []
+    for definition in MEASUREMENTS:
+        row = {"measurement": definition.title, "unit": definition.unit}
+        for side in Side:
+            hip = study.hips.get(side)
+            result = study.paired[definition.id] if definition.compute is None else None if hip is None else hip.results[definition.id]
+            row[side.value] = text(result, definition.decimals)
+        rows.append(row)
+    return rows
+
+
 def _row(measurement_id: str, side: str, result: Result, study: StudyResult) -> dict[str, str]:
     definition = next(m for m in MEASUREMENTS if m.id == measurement_id)
     row = dict.fromkeys(MEASUREMENT_COLUMNS, "")

@@ -54,7 +54,8 @@ class Measured:
 
     :param value: the number, always finite.
     :param unit: UCUM code, such as ``mm``, ``deg`` or ``1``.
-    :param points_ras_mm: points the value was read between, (N, 3), RAS millimeter; may be empty.
+    :param points_ras_mm: what to draw, RAS millimeter: the two ends of a distance, or leg, vertex and leg of an
+        angle (whose opening is the value without its sign); empty for what has no place.
     :param plane: plane or space the value was measured in, in words.
     :param slice_ras_s_mm: superior coordinate of that plane (RAS millimeter) where it is an axial one.
     :param slice_number: zero-based index of the acquired slice, where the plane is an acquired one.

@@ -93,6 +93,18 @@ def test_the_points_of_a_space_are_as_far_apart_as_its_value(study):
                 assert a[2] == pytest.approx(b[2])
 
 
+@pytest.mark.parametrize("side", list(Side))
+def test_what_is_drawn_of_an_angle_opens_by_its_value(side):
+    drawn = 0
+    for name, result in measure_hip(hip(side, **FEMUR)).items():
+        if isinstance(result, Measured) and result.unit == "deg":
+            a, vertex, b = np.array(result.points_ras_mm)
+            cosine = (a - vertex) @ (b - vertex) / np.linalg.norm(a - vertex) / np.linalg.norm(b - vertex)
+            assert np.degrees(np.arccos(np.clip(cosine, -1, 1))) == pytest.approx(abs(result.value), abs=1e-5), name
+            drawn += 1
+    assert drawn >= 7
+
+
 def test_the_ischial_point_lies_medial_of_the_trochanteric_one(study):
     for side, hip_result in study.hips.items():
         ischium, trochanter = hip_result.results["ifs_axial"].points_ras_mm
