@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +23,17 @@ from .core.study import StudyResult
 from .core.tables import MEASUREMENT_COLUMNS, PROFILE_COLUMNS, csv_text, landmark_rows, measurement_rows, profile_rows
 from .core.values import IFIMeasureError
 
-OUTPUT_FILES = (
-    "measurements.csv",
-    "profile.csv",
-    "landmarks_left.mrk.json",
-    "landmarks_right.mrk.json",
-    "segmentation.seg.nrrd",
-    "scene.mrb",
-    "report.html",
-    "study.json",
-)
-"""What ``measure`` writes; the landmarks of a side that was not measured are left out."""
+OUTPUT_FORMATS: dict[str, tuple[str, ...]] = {
+    "tables": ("measurements.csv", "profile.csv"),
+    "report": ("report.html",),
+    "landmarks": ("landmarks_left.mrk.json", "landmarks_right.mrk.json"),
+    "segmentation": ("segmentation.seg.nrrd",),
+    "scene": ("scene.mrb",),
+}
+"""What can be written, and its files; the landmarks of a side that was not measured are left out."""
+
+OUTPUT_FILES = (*(name for names in OUTPUT_FORMATS.values() for name in names), "study.json")
+"""Every file of a study's folder; ``study.json`` is always written."""
 
 
 def refuse_overwriting(folder: Path, force: bool) -> None:
@@ -86,25 +86,49 @@ def _umask() -> int:
     return value
 
 
-def write_outputs(study: StudyResult, folder: Path, options: dict[str, Any], name: str, say: Callable[[str], None] = lambda text: None) -> None:
-    """Write every output file of a study into ``folder`` (see :func:`written_whole` for doing it whole)."""
-    provenance = describe(study, options)
-    say("writing tables")
-    (folder / "measurements.csv").write_bytes(csv_text(MEASUREMENT_COLUMNS, measurement_rows(study)).encode())
-    (folder / "profile.csv").write_bytes(csv_text(PROFILE_COLUMNS, profile_rows(study)).encode())
-    say("writing the report")
-    (folder / "report.html").write_text(report_html(study, provenance), encoding="utf-8")
-    say("writing the scene for 3D Slicer")
-    from .mrml import scene as mrml
+def write_outputs(
+    study: StudyResult,
+    folder: Path,
+    options: dict[str, Any],
+    name: str,
+    say: Callable[[str], None] = lambda text: None,
+    formats: Collection[str] = tuple(OUTPUT_FORMATS),
+) -> None:
+    """Write a study's output files into ``folder`` (see :func:`written_whole` for doing it whole).
 
-    headless = mrml.create_scene()
-    nodes = mrml.add_study(headless.scene, study, name)
-    mrml.write_segmentation(headless.scene, nodes.segmentation, folder / "segmentation.seg.nrrd")
-    for side, node in nodes.landmarks.items():
-        mrml.write_landmarks(headless.scene, node, folder / f"landmarks_{side.value}.mrk.json")
-    mrml.write_scene(headless.scene, folder / "scene.mrb")
+    :param formats: keys of :data:`OUTPUT_FORMATS`.
+    :raises IFIMeasureError: for a study of landmarks alone.
+    """
+    provenance = describe(study, options)
+    if "tables" in formats:
+        say("writing tables")
+        (folder / "measurements.csv").write_bytes(csv_text(MEASUREMENT_COLUMNS, measurement_rows(study)).encode())
+        (folder / "profile.csv").write_bytes(csv_text(PROFILE_COLUMNS, profile_rows(study)).encode())
+    if "report" in formats:
+        say("writing the report")
+        (folder / "report.html").write_text(report_html(study, provenance), encoding="utf-8")
+    if {"landmarks", "segmentation", "scene"} & set(formats):
+        say("writing the files for 3D Slicer")
+        _write_mrml(study, folder, name, formats)
     provenance["outputs"] = {p.name: _sha256(p) for p in sorted(folder.iterdir()) if p.is_file()}
     (folder / "study.json").write_text(json.dumps(provenance, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _write_mrml(study: StudyResult, folder: Path, name: str, formats: Collection[str]) -> None:
+    from .mrml import scene as mrml
+    from .mrml.study_nodes import StudyNodes
+
+    headless = mrml.create_scene()
+    nodes = StudyNodes.create(headless.scene, name)
+    nodes.set_subject(study.subject.sex, study.subject.age_years)
+    nodes.show(study)
+    if "segmentation" in formats:
+        mrml.write_segmentation(headless.scene, nodes.segmentation, folder / "segmentation.seg.nrrd")
+    if "landmarks" in formats:
+        for side in study.hips:
+            mrml.write_landmarks(headless.scene, nodes.landmark_node(side), folder / f"landmarks_{side.value}.mrk.json")
+    if "scene" in formats:
+        mrml.write_scene(headless.scene, folder / "scene.mrb")
 
 
 def describe(study: StudyResult, options: dict[str, Any]) -> dict[str, Any]:
@@ -113,7 +137,7 @@ def describe(study: StudyResult, options: dict[str, Any]) -> dict[str, Any]:
     for package in ("slicer-core", "vtk", "numpy", "scipy", "SimpleITK", "pydicom"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)
-    inputs: list[dict[str, Any]] = [{"role": "segmentation", "name": study.segmentation.path.name, "sha256": _sha256(study.segmentation.path)}]
+    inputs: list[dict[str, Any]] = [{"role": "segmentation", "name": study.bones.path.name, "sha256": _sha256(study.bones.path)}]
     series: dict[str, str] = {}
     if study.volume is not None:
         files = study.volume.files
@@ -132,7 +156,7 @@ def describe(study: StudyResult, options: dict[str, Any]) -> dict[str, Any]:
                 "description": tags.get("SeriesDescription", "") or tags.get("ProtocolName", ""),
                 "modality": tags.get("Modality", ""),
             }
-    grid = study.segmentation.grid
+    grid = study.bones.grid
     return {
         "format": "IFIMeasure study 1",
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),

@@ -1,4 +1,4 @@
-"""A study's results as MRML: segmentation, landmarks, measurement lines, profile plot, tables, one folder.
+"""Images and segmentations as MRML nodes and back, files of them, and a scene of one's own outside the application.
 
 Everything goes into the scene that is passed in; nothing here needs the Slicer application. Runs on the
 PyPI package slicer-core and inside 3D Slicer alike.
@@ -7,31 +7,22 @@ PyPI package slicer-core and inside 3D Slicer alike.
 from __future__ import annotations
 
 import shutil
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import slicer
-from vtkmodules.util.numpy_support import numpy_to_vtk
-from vtkmodules.vtkCommonCore import vtkDoubleArray, vtkStringArray
-from vtkmodules.vtkCommonDataModel import vtkImageData, vtkTable, vtkVector3d
+from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+from vtkmodules.vtkCommonDataModel import vtkImageData
 from vtkmodules.vtkCommonMath import vtkMatrix4x4
 
-from ..core.anatomy import definitions
-from ..core.imaging import Grid, Segmentation, Volume, read_segmentation
-from ..core.landmarks import LandmarkSet, LandmarkState, landmark_definitions, landmark_description, landmark_label
-from ..core.measurements import MEASUREMENTS
-from ..core.spaces import Space
+from ..core.anatomy import Structure, definitions
+from ..core.imaging import Grid, Mask, Segmentation, SegmentRef, Volume, canonical, check_grid, in_reference_geometry
 from ..core.study import StudyResult
-from ..core.tables import MEASUREMENT_COLUMNS, PROFILE_COLUMNS, measurement_rows, profile_rows
-from ..core.values import Array, IFIMeasureError, Measured, Side
+from ..core.values import Array, IFIMeasureError, Side
 
-SIDE_COLORS = {Side.RIGHT: (0.90, 0.60, 0.10), Side.LEFT: (0.20, 0.60, 0.90)}
-"""Colors of the sides; orange and blue stay apart for people who do not tell red from green."""
-
-
+_LABELS = "Binary labelmap"
 _MODULE_LOGICS = ("Markups", "Volumes", "Tables", "Plots")
 
 
@@ -59,56 +50,6 @@ def create_scene() -> Headless:
             logic.AddDefaultColorNodes()
         headless.logics.append(logic)
     return headless
-
-
-@dataclass
-class StudyNodes:
-    """The nodes of one study in a scene."""
-
-    folder_item: int
-    volume: Any = None
-    segmentation: Any = None
-    landmarks: dict[Side, Any] = field(default_factory=dict)
-    lines: dict[tuple[Side, str], Any] = field(default_factory=dict)
-    tables: dict[str, Any] = field(default_factory=dict)
-    plot: Any = None
-
-
-def add_study(scene: Any, study: StudyResult, name: str) -> StudyNodes:
-    """Add a study's nodes to a scene, ordered in one subject-hierarchy folder.
-
-    :param name: name of the folder and beginning of the nodes' names.
-    """
-    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
-    folder = hierarchy.CreateFolderItem(hierarchy.GetSceneItemID(), name)
-    nodes = StudyNodes(folder)
-    if study.volume is not None:
-        nodes.volume = add_volume(scene, study.volume, f"{name} image")
-        _file(hierarchy, folder, nodes.volume)
-    nodes.segmentation = add_segmentation(scene, study, f"{name} segmentation")
-    _file(hierarchy, folder, nodes.segmentation)
-    for side, hip in study.hips.items():
-        side_folder = hierarchy.CreateFolderItem(folder, f"{side.value.capitalize()} hip")
-        nodes.landmarks[side] = add_landmarks(scene, side, hip.landmarks, f"{name} landmarks {side.value}")
-        _file(hierarchy, side_folder, nodes.landmarks[side])
-        for definition in MEASUREMENTS:
-            result = hip.results.get(definition.id)
-            if isinstance(result, Measured) and definition.unit == "mm" and len(result.points_ras_mm) == 2:
-                line = _add_line(scene, result, f"{definition.id} {side.value}", SIDE_COLORS[side])
-                line.SetDisplayVisibility(definition.id in ("ifs_axial", "qfs_axial", "ifs_3d"))
-                nodes.lines[side, definition.id] = line
-                _file(hierarchy, side_folder, line)
-    nodes.tables["measurements"] = _add_table(scene, f"{name} measurements", MEASUREMENT_COLUMNS, measurement_rows(study))
-    nodes.tables["profile"] = _add_table(scene, f"{name} profile", PROFILE_COLUMNS, profile_rows(study))
-    for table in nodes.tables.values():
-        _file(hierarchy, folder, table)
-    nodes.plot = _add_plot(scene, study, name, hierarchy, folder)
-    return nodes
-
-
-def _file(hierarchy: Any, folder: int, node: Any) -> None:
-    item = hierarchy.GetItemByDataNode(node) or hierarchy.CreateItem(folder, node)
-    hierarchy.SetItemParent(item, folder)
 
 
 def _vtk_matrix(matrix: Array) -> Any:
@@ -161,34 +102,40 @@ def _oriented(array: Array, grid: Grid) -> Any:
 
 
 def add_segmentation(scene: Any, study: StudyResult, name: str) -> Any:
-    """Add the structures as segments with names, colors and terminology; cropped label maps keep memory small."""
+    """Add the structures that were measured, each side a segment of its own."""
+    segments: list[tuple[str, Side | None, Mask]] = []
+    for structure, refs in study.structures.items():
+        if definitions()[structure.id].sided:
+            sides = Side if structure.side is None else (structure.side,)
+            segments += [(structure.id, side, study.hips[side].masks[structure.id]) for side in sides if side in study.hips and structure.id in study.hips[side].masks]
+        else:
+            mask = study.bones.mask(refs)
+            segments += [] if mask is None else [(structure.id, None, mask)]
+    return add_segments(scene, study.bones.grid, segments, name)
+
+
+def add_segments(scene: Any, grid: Grid, segments: list[tuple[str, Side | None, Mask]], name: str) -> Any:
+    """Add masks as segments with names, colors and terminology; cropped label maps keep memory small.
+
+    :param grid: the image they were segmented on.
+    :param segments: structure id, side (None for midline structures) and mask of each.
+    """
     node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
     node.CreateDefaultDisplayNodes()
     # files of the size of the bones, not of the whole image; nothing is lost
     node.AddDefaultStorageNode()
     node.GetStorageNode().SetCropToMinimumExtent(True)
     segmentation = node.GetSegmentation()
-    reference = _reference_geometry(study.segmentation.grid)
-    segmentation.SetConversionParameter("Reference image geometry", reference)
-    for structure, refs in study.structures.items():
-        sided = definitions()[structure.id].sided
-        masks = (
-            [(f"{structure.id}_{side.value}", hip.masks[structure.id], side) for side, hip in study.hips.items() if structure.id in hip.masks]
-            if sided and structure.side is None
-            else [(structure.name, hip.masks[structure.id], structure.side) for side, hip in study.hips.items() if side is structure.side and structure.id in hip.masks]
-            if sided
-            else [(structure.name, study.segmentation.mask(refs), None)]
-        )
-        for segment_name, mask, side in masks:
-            if mask is None:
-                continue
-            segment = slicer.vtkSegment()
-            segment.SetName(segment_name)
-            color = np.array(definitions()[structure.id].color) / 255.0
-            segment.SetColor(*(float(c) for c in color))
-            segment.SetTag("TerminologyEntry", terminology_entry(structure.id, side))
-            segment.AddRepresentation("Binary labelmap", _oriented(mask.array.view(np.uint8), mask.grid))
-            segmentation.AddSegment(segment, segment_name)
+    segmentation.SetConversionParameter("Reference image geometry", _reference_geometry(grid))
+    for structure_id, side, mask in segments:
+        segment = slicer.vtkSegment()
+        segment_name = Structure(structure_id, side).name
+        segment.SetName(segment_name)
+        color = np.array(definitions()[structure_id].color) / 255.0
+        segment.SetColor(*(float(c) for c in color))
+        segment.SetTag("TerminologyEntry", terminology_entry(structure_id, side))
+        segment.AddRepresentation(_LABELS, _oriented(mask.array.view(np.uint8), mask.grid))
+        segmentation.AddSegment(segment, segment_name)
     return node
 
 
@@ -207,102 +154,6 @@ def _reference_geometry(grid: Grid) -> str:
     return f"{matrix};{extent};"
 
 
-def add_landmarks(scene: Any, side: Side, landmarks: LandmarkSet, name: str) -> Any:
-    """Add one side's landmarks as a fiducial node: fixed order, states as Slicer has them, origin in the description."""
-    node = scene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", name)
-    node.SetAttribute("IFIMeasure.side", side.value)
-    for key, landmark in landmarks.items():
-        place = landmark.position_ras_mm or (0.0, 0.0, 0.0)
-        index = node.AddControlPoint(vtkVector3d(*place), landmark_label(side, key))
-        if landmark.state is LandmarkState.MISSING:
-            node.SetNthControlPointPositionMissing(index)
-        elif landmark.state is LandmarkState.NOT_PLACED:
-            node.UnsetNthControlPointPosition(index)
-        text = landmark_definitions()[key].how if landmark.state is LandmarkState.NOT_PLACED else landmark_description(landmark)
-        node.SetNthControlPointDescription(index, text)
-    node.SetFixedNumberOfControlPoints(True)
-    node.CreateDefaultDisplayNodes()
-    display = node.GetDisplayNode()
-    if display is not None:
-        display.SetSelectedColor(*SIDE_COLORS[side])
-        display.SetGlyphScale(1.5)
-        display.SetTextScale(0.0)
-    return node
-
-
-def _add_line(scene: Any, result: Measured, name: str, color: tuple[float, float, float]) -> Any:
-    node = scene.AddNewNodeByClass("vtkMRMLMarkupsLineNode", name)
-    for point, label in zip(result.points_ras_mm, ("a", "b")):
-        node.AddControlPoint(vtkVector3d(*point), label)
-    node.SetLocked(True)
-    node.SetDescription(f"{result.method}; plane: {result.plane}")
-    node.CreateDefaultDisplayNodes()
-    display = node.GetDisplayNode()
-    if display is not None:
-        display.SetSelectedColor(*color)
-        display.SetColor(*color)
-        display.SetGlyphScale(1.0)
-        display.SetLineThickness(0.4)
-        display.SetPointLabelsVisibility(False)
-    return node
-
-
-def _add_table(scene: Any, name: str, columns: dict[str, str], rows: list[dict[str, str]]) -> Any:
-    """Add a table of text columns: the tables' own file format keeps only six digits of numbers."""
-    node = scene.AddNewNodeByClass("vtkMRMLTableNode", name)
-    table = vtkTable()
-    for column in columns:
-        array = vtkStringArray()
-        array.SetName(column)
-        for row in rows:
-            array.InsertNextValue(row[column])
-        table.AddColumn(array)
-    node.SetAndObserveTable(table)
-    for column, description in columns.items():
-        node.SetColumnDescription(column, description)
-    return node
-
-
-def _add_plot(scene: Any, study: StudyResult, name: str, hierarchy: Any, folder: int) -> Any:
-    """Add a chart of the spaces along the axial planes, one series a side and space."""
-    chart = None
-    for side, hip in study.hips.items():
-        for space_name, space in hip.spaces.items():
-            if not isinstance(space, Space):
-                continue
-            points = [(p.level_mm, p.distance_mm) for p in space.profile if p.distance_mm is not None]
-            if not points:
-                continue
-            title = f"{space_name.upper()} {side.value}"
-            table = scene.AddNewNodeByClass("vtkMRMLTableNode", f"{name} plot {title}")
-            data = vtkTable()
-            for index, column in enumerate(("level_s_mm", "distance_mm")):
-                array = vtkDoubleArray()
-                array.SetName(column)
-                for point in points:
-                    array.InsertNextValue(point[index])
-                data.AddColumn(array)
-            table.SetAndObserveTable(data)
-            series = scene.AddNewNodeByClass("vtkMRMLPlotSeriesNode", title)
-            series.SetAndObserveTableNodeID(table.GetID())
-            series.SetXColumnName("level_s_mm")
-            series.SetYColumnName("distance_mm")
-            series.SetPlotType(slicer.vtkMRMLPlotSeriesNode.PlotTypeScatter)
-            series.SetColor(*SIDE_COLORS[side])
-            series.SetLineStyle(slicer.vtkMRMLPlotSeriesNode.LineStyleSolid if space_name == "ifs" else slicer.vtkMRMLPlotSeriesNode.LineStyleDash)
-            if chart is None:
-                chart = scene.AddNewNodeByClass("vtkMRMLPlotChartNode", f"{name} profile plot")
-                chart.SetTitle("Space along the axial planes through the lesser trochanter")
-                chart.SetXAxisTitle("superior (mm)")
-                chart.SetYAxisTitle("space (mm)")
-            chart.AddAndObservePlotSeriesNodeID(series.GetID())
-            for node in (table, series):
-                _file(hierarchy, folder, node)
-    if chart is not None:
-        _file(hierarchy, folder, chart)
-    return chart
-
-
 def write_segmentation(scene: Any, node: Any, path: Path) -> None:
     """Write a segmentation node as ``.seg.nrrd``."""
     storage = scene.AddNewNodeByClass("vtkMRMLSegmentationStorageNode")
@@ -315,19 +166,126 @@ def write_segmentation(scene: Any, node: Any, path: Path) -> None:
         raise OSError(f"{path} could not be written.")
 
 
-def read_segmentation_node(scene: Any, node: Any) -> Segmentation:
-    """Return a segmentation node's content for :func:`~IFIMeasureLib.core.study.measure_study`, as its file would give it.
+def read_segmentation_node(node: Any) -> tuple[Segmentation, list[str]]:
+    """Return a segmentation node's content in world coordinates, and the ids of its segments in the same order.
 
-    :raises IFIMeasureError: where the node has no segments.
+    :raises IFIMeasureError: where the node has no segments, or lies under a transform that is not rigid or scaling.
     """
-    if node is None or node.GetSegmentation().GetNumberOfSegments() == 0:
+    segmentation = node.GetSegmentation() if node is not None else None
+    if segmentation is None or segmentation.GetNumberOfSegments() == 0:
         raise IFIMeasureError("The segmentation has no segments; segment hip bones and femora first, or choose another one.")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "segmentation.seg.nrrd"
-        write_segmentation(scene, node, path)
-        segmentation = read_segmentation(path)
-    segmentation.path = Path(node.GetName() or "segmentation")
-    return segmentation
+    if not segmentation.ContainsRepresentation(_LABELS):
+        copy = slicer.vtkSegmentation()  # the person's own node keeps its representations
+        copy.DeepCopy(segmentation)
+        segmentation = copy
+        if not segmentation.CreateRepresentation(_LABELS):
+            raise IFIMeasureError(f"{node.GetName()}: its segments cannot be turned into a label map; check them in the Segment Editor.")
+    world = _rigid_or_scaling(node)
+    names = [segmentation.GetNthSegmentID(n) for n in range(segmentation.GetNumberOfSegments())]
+    images = [segmentation.GetLayerDataObject(n, _LABELS) for n in range(segmentation.GetNumberOfLayers(_LABELS))]
+    filled = [n for n, image in enumerate(images) if image is not None and image.GetNumberOfPoints() > 0]
+    if not filled:
+        raise IFIMeasureError(f"{node.GetName()}: every segment is empty; segment hip bones and femora first, or choose another segmentation.")
+    layers, affine = _common_layers([images[n] for n in filled], segmentation)
+    geometry = segmentation.GetConversionParameter("Reference image geometry") or ""
+    layers, affine = in_reference_geometry(layers, affine, geometry)
+    turned = []
+    grid = Grid((1, 1, 1), np.eye(4))
+    for array in layers:
+        view, grid = canonical(array, world @ affine)
+        turned.append(view)
+    check_grid(grid, node.GetName())
+    refs = []
+    for segment_id in names:
+        layer = segmentation.GetLayerIndex(segment_id, _LABELS)
+        value = segmentation.GetSegment(segment_id).GetLabelValue()
+        # a segment of an empty layer keeps its place in the list, with a value that no voxel has
+        refs.append(
+            SegmentRef(segmentation.GetSegment(segment_id).GetName(), filled.index(layer), value)
+            if layer in filled
+            else SegmentRef(segmentation.GetSegment(segment_id).GetName(), 0, 0)
+        )
+    notes = [] if np.allclose(world, np.eye(4)) else [f"{node.GetName()} lies under a transform; everything is measured in world coordinates"]
+    return Segmentation(turned, grid, refs, Path(node.GetName() or "segmentation"), True, notes), names
+
+
+def _common_layers(images: list[Any], segmentation: Any) -> tuple[list[Array], Array]:
+    """Layers (I, J, K) on one grid, and its affine to the node's RAS; those on another grid are resampled."""
+    text = segmentation.DetermineCommonLabelmapGeometry(slicer.vtkSegmentation.EXTENT_UNION_OF_SEGMENTS, None)
+    common = slicer.vtkOrientedImageData()
+    slicer.vtkSegmentationConverter.DeserializeImageGeometry(text, common, False)
+    affine = _image_affine(common)
+    low = np.array(common.GetExtent()).reshape(3, 2)
+    size = low[:, 1] - low[:, 0] + 1
+    layers = []
+    for image in images:
+        if not np.allclose(_image_affine(image)[:3, :3], affine[:3, :3], atol=1e-4):
+            resampled = slicer.vtkOrientedImageData()
+            slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(image, common, resampled, False)
+            image = resampled
+        array = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1]).T
+        offset = np.round(np.linalg.solve(affine[:3, :3], (_image_affine(image) @ [*np.array(image.GetExtent())[::2], 1.0])[:3] - affine[:3, 3])).astype(int) - low[:, 0]
+        whole = np.zeros(size[::-1], array.dtype).T
+        start, stop = np.maximum(offset, 0), np.minimum(offset + array.shape, size)
+        box = tuple(slice(int(a), int(b)) for a, b in zip(start, stop))
+        part = tuple(slice(int(a), int(b)) for a, b in zip(start - offset, stop - offset))
+        whole[box] = array[part]
+        layers.append(whole)
+    affine = affine.copy()
+    affine[:3, 3] = (affine @ [*low[:, 0], 1.0])[:3]
+    return layers, affine
+
+
+def _image_affine(image: Any) -> Array:
+    matrix = vtkMatrix4x4()
+    image.GetImageToWorldMatrix(matrix)
+    return np.array([[matrix.GetElement(r, c) for c in range(4)] for r in range(4)])
+
+
+def world_matrix(node: Any) -> Array:
+    """Return a node's linear transform to world, (4, 4), RAS millimeter.
+
+    :raises IFIMeasureError: where it is not linear.
+    """
+    transform = node.GetParentTransformNode()
+    if transform is None:
+        return np.eye(4)
+    if not transform.IsTransformToWorldLinear():
+        raise IFIMeasureError(f"{node.GetName()}: it lies under the transform {transform.GetName()}, which is not linear; {_HARDEN}.")
+    matrix = vtkMatrix4x4()
+    transform.GetMatrixTransformToWorld(matrix)
+    return np.array([[matrix.GetElement(r, c) for c in range(4)] for r in range(4)])
+
+
+_HARDEN = "harden the transform on a copy, or take the node out of it"
+
+
+def _rigid_or_scaling(node: Any) -> Array:
+    """The same, refused where it shears: voxels would no longer be boxes."""
+    matrix = world_matrix(node)
+    axes = matrix[:3, :3] / np.linalg.norm(matrix[:3, :3], axis=0)
+    if not np.allclose(axes.T @ axes, np.eye(3), atol=1e-4):
+        raise IFIMeasureError(f"{node.GetName()}: it lies under the transform {node.GetParentTransformNode().GetName()}, which shears; {_HARDEN}.")
+    return matrix
+
+
+def read_volume_node(node: Any) -> Volume:
+    """Return a volume node's image in world coordinates; its array is a view, nothing is copied.
+
+    :raises IFIMeasureError: where it is empty, has several values a voxel, or lies under a transform that is not linear.
+    """
+    image = node.GetImageData()
+    if image is None or image.GetNumberOfPoints() == 0 or image.GetPointData().GetScalars() is None:
+        raise IFIMeasureError(f"{node.GetName()}: the volume is empty; choose another one.")
+    scalars = image.GetPointData().GetScalars()
+    if scalars.GetNumberOfComponents() != 1:
+        raise IFIMeasureError(f"{node.GetName()}: the volume has {scalars.GetNumberOfComponents()} values a voxel; a scalar volume is needed.")
+    matrix = vtkMatrix4x4()
+    node.GetIJKToRASMatrix(matrix)
+    affine = np.array([[matrix.GetElement(r, c) for c in range(4)] for r in range(4)])
+    array, grid = canonical(vtk_to_numpy(scalars).reshape(image.GetDimensions()[::-1]).T, _rigid_or_scaling(node) @ affine)
+    check_grid(grid, node.GetName())
+    return Volume(array, grid, Path(node.GetName() or "volume"))
 
 
 def write_landmarks(scene: Any, node: Any, path: Path) -> None:

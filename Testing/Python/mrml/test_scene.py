@@ -11,10 +11,12 @@ slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
 from IFIMeasureLib.core.imaging import read_segmentation  # noqa: E402
 from IFIMeasureLib.core.landmarks import LandmarkState, markups_document, read_landmarks  # noqa: E402
-from IFIMeasureLib.core.study import measure_study, resolve_structures  # noqa: E402
-from IFIMeasureLib.core.values import IFIMeasureError, Side  # noqa: E402
-from IFIMeasureLib.mrml.scene import add_study, create_scene, read_scene, read_segmentation_node, write_landmarks, write_scene, write_segmentation  # noqa: E402
+from IFIMeasureLib.core.values import IFIMeasureError, Measured, NotMeasurable, Side  # noqa: E402
+from IFIMeasureLib.mrml.scene import create_scene, read_scene, read_segmentation_node, write_landmarks, write_scene, write_segmentation  # noqa: E402
+from IFIMeasureLib.mrml.study_nodes import StudyNodes, each_result, guess_structure  # noqa: E402
+from vtkmodules.util.numpy_support import vtk_to_numpy  # noqa: E402
 from vtkmodules.vtkCommonCore import reference  # noqa: E402
+from vtkmodules.vtkCommonMath import vtkMatrix4x4  # noqa: E402
 
 
 @pytest.fixture
@@ -22,10 +24,16 @@ def headless():
     return create_scene()
 
 
+def shown(headless, study, name="case"):
+    nodes = StudyNodes.create(headless.scene, name)
+    nodes.show(study)
+    return nodes
+
+
 def test_landmarks_keep_order_position_and_state_through_slicers_file(headless, study, tmp_path):
-    nodes = add_study(headless.scene, study, "case")
+    nodes = shown(headless, study)
     path = tmp_path / "landmarks_left.mrk.json"
-    write_landmarks(headless.scene, nodes.landmarks[Side.LEFT], path)
+    write_landmarks(headless.scene, nodes.landmark_node(Side.LEFT), path)
     read = read_landmarks(path)[Side.LEFT]
     for key, landmark in study.hips[Side.LEFT].landmarks.items():
         assert read[key].state is landmark.state, key
@@ -49,17 +57,25 @@ def test_slicer_reads_the_template_with_every_point_undefined(headless, tmp_path
     assert node.GetNthControlPointLabel(4) == "Right lesser trochanter tip"
 
 
-def test_measurement_lines_measure_what_the_table_says(headless, study):
-    nodes = add_study(headless.scene, study, "case")
-    for (side, name), line in nodes.lines.items():
-        length = line.GetMeasurement("length")
-        assert length.GetValueDefined()
-        assert length.GetValue() == pytest.approx(study.hips[side].results[name].value, abs=1e-6)
-        assert line.GetLocked()
+def test_lines_and_angles_measure_what_the_table_says(headless, study):
+    nodes = shown(headless, study)
+    checked = set()
+    for definition, side, result in each_result(study):
+        node = nodes.result_node(definition.id, side)
+        assert (node is not None) == isinstance(result, Measured), definition.id
+        if node is None:
+            continue
+        drawn = node.GetMeasurement("length" if definition.unit == "mm" else "angle")
+        # 0 means "not defined" to Slicer as well, and an angle drawn is without sign
+        assert drawn.GetValueDefined() or abs(result.value) < 0.01, definition.id
+        assert drawn.GetValue() == pytest.approx(abs(result.value), abs=1e-4), definition.id
+        assert node.GetLocked()
+        checked.add(definition.unit)
+    assert checked == {"mm", "deg"}
 
 
 def test_the_segmentation_file_holds_the_same_voxels_in_the_same_place(headless, study, tmp_path):
-    nodes = add_study(headless.scene, study, "case")
+    nodes = shown(headless, study)
     path = tmp_path / "segmentation.seg.nrrd"
     write_segmentation(headless.scene, nodes.segmentation, path)
     read = read_segmentation(path)
@@ -73,14 +89,14 @@ def test_the_segmentation_file_holds_the_same_voxels_in_the_same_place(headless,
 
 
 def test_segments_carry_terminology_with_their_side(headless, study):
-    nodes = add_study(headless.scene, study, "case")
+    nodes = shown(headless, study)
     tag = reference("")
     assert nodes.segmentation.GetSegmentation().GetSegment("femur_left").GetTag("TerminologyEntry", tag)
     assert "SCT^71341001^Femur" in str(tag) and "SCT^7771000^Left" in str(tag)
 
 
 def test_a_scene_comes_back_whole_from_mrb(headless, study, tmp_path):
-    add_study(headless.scene, study, "case")
+    shown(headless, study)
     write_scene(headless.scene, tmp_path / "scene.mrb")
     again = create_scene()
     read_scene(again, tmp_path / "scene.mrb", tmp_path / "unpacked")
@@ -100,14 +116,160 @@ def test_a_scene_comes_back_whole_from_mrb(headless, study, tmp_path):
 
 
 def test_a_segmentation_node_is_measured_as_its_file_is(headless, study):
-    nodes = add_study(headless.scene, study, "case")
-    segmentation = read_segmentation_node(headless.scene, nodes.segmentation)
-    again = measure_study(segmentation, resolve_structures(segmentation, None))
+    nodes = shown(headless, study)
+    again = nodes.prepare().measure()
     for side, hip in study.hips.items():
-        assert again.hips[side].results["ifs_3d"].value == pytest.approx(hip.results["ifs_3d"].value, abs=1e-6)
+        for key, result in hip.results.items():
+            if isinstance(result, Measured):
+                assert again.hips[side].results[key].value == pytest.approx(result.value, abs=1e-9), key
+
+
+def test_a_segmentation_cropped_to_its_bones_keeps_the_images_edges_and_slice_numbers(headless, study, tmp_path):
+    nodes = shown(headless, study)
+    path = tmp_path / "cropped.seg.nrrd"
+    write_segmentation(headless.scene, nodes.segmentation, path)
+    for read in (read_segmentation(path), read_segmentation_node(nodes.segmentation)[0]):
+        assert read.grid.difference(study.segmentation.grid) == ""
+        for side, hip in study.hips.items():
+            mask = read.mask([ref for ref in read.segments if ref.name == f"hip_{side.value}"])
+            assert mask.cut == hip.masks["hip"].cut
+
+
+def test_a_segmentation_under_a_transform_is_measured_where_it_lies(headless, study):
+    nodes = shown(headless, study)
+    transform = headless.scene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "moved")
+    matrix = vtkMatrix4x4()
+    for row, shift in enumerate((11.0, -7.0, 23.0)):
+        matrix.SetElement(row, 3, shift)
+    transform.SetMatrixTransformToParent(matrix)
+    nodes.segmentation.SetAndObserveTransformNodeID(transform.GetID())
+    moved = nodes.prepare().measure()
+    assert "transform" in " ".join(moved.notes)
+    for side, hip in study.hips.items():
+        assert moved.hips[side].results["ifs_axial"].value == pytest.approx(hip.results["ifs_axial"].value, abs=1e-6)
+        a, b = moved.hips[side].landmarks["femoral_head_center"], hip.landmarks["femoral_head_center"]
+        assert np.subtract(a.position_ras_mm, b.position_ras_mm) == pytest.approx([11.0, -7.0, 23.0], abs=1e-6)
+    matrix.SetElement(0, 1, 0.4)
+    transform.SetMatrixTransformToParent(matrix)
+    with pytest.raises(IFIMeasureError, match="shears"):
+        nodes.prepare()
+
+
+def test_segments_drawn_on_other_grids_are_brought_onto_one(headless, study):
+    nodes = shown(headless, study)
+    segmentation = nodes.segmentation.GetSegmentation()
+    segment = segmentation.GetSegment("femur_left")
+    image = segment.GetRepresentation("Binary labelmap")
+    turned = slicer.vtkOrientedImageData()
+    turned.DeepCopy(image)
+    reference_image = slicer.vtkOrientedImageData()
+    reference_image.DeepCopy(image)
+    reference_image.SetSpacing(0.7, 0.7, 2.0)
+    extent = [round(v * f) for v, f in zip(image.GetExtent(), (9 / 7, 9 / 7, 9 / 7, 9 / 7, 1.5, 1.5))]
+    reference_image.SetExtent(*extent)
+    reference_image.AllocateScalars(3, 1)
+    finer = slicer.vtkOrientedImageData()
+    slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(turned, reference_image, finer, False)
+    segmentation.RemoveSegment("femur_left")
+    new = slicer.vtkSegment()
+    new.SetName("femur_left")
+    new.AddRepresentation("Binary labelmap", finer)
+    segmentation.AddSegment(new, "femur_left")
+    read, ids = read_segmentation_node(nodes.segmentation)
+    mask = read.mask([read.segments[ids.index("femur_left")]])
+    original = study.hips[Side.LEFT].masks["femur"]
+    volume = mask.array.sum() * abs(np.linalg.det(mask.grid.affine[:3, :3]))
+    expected = original.array.sum() * abs(np.linalg.det(original.grid.affine[:3, :3]))
+    assert volume == pytest.approx(expected, rel=0.03)
 
 
 def test_an_empty_segmentation_node_is_refused(headless):
     node = headless.scene.AddNewNodeByClass("vtkMRMLSegmentationNode")
     with pytest.raises(IFIMeasureError, match="has no segments"):
-        read_segmentation_node(headless.scene, node)
+        read_segmentation_node(node)
+    node.GetSegmentation().AddEmptySegment("femur_left", "femur_left")
+    with pytest.raises(IFIMeasureError, match="every segment is empty"):
+        read_segmentation_node(node)
+
+
+# -- a study kept in a scene
+
+
+def test_showing_a_study_again_updates_its_nodes_and_adds_none(headless, study):
+    nodes = shown(headless, study)
+    before = headless.scene.GetNumberOfNodes()
+    nodes.show(study)
+    assert headless.scene.GetNumberOfNodes() == before
+
+
+def test_two_studies_in_one_scene_are_kept_apart(headless, study):
+    first, second = shown(headless, study, "first"), shown(headless, study, "second")
+    tip = first.landmark_node(Side.RIGHT).GetControlPointIndexByLabel("Right lesser trochanter tip")
+    first.landmark_node(Side.RIGHT).SetNthControlPointPosition(tip, 1.0, 2.0, 3.0)
+    assert first.landmarks(Side.RIGHT)["lesser_trochanter_tip"].state is LandmarkState.MANUAL
+    assert second.landmarks(Side.RIGHT)["lesser_trochanter_tip"].state is LandmarkState.AUTOMATIC
+    assert [s.name for s in StudyNodes.all(headless.scene)] == ["first", "second"]
+    assert {first.segmentation.GetID(), second.segmentation.GetID()} == {s.segmentation.GetID() for s in StudyNodes.all(headless.scene)}
+
+
+def test_a_study_comes_back_from_a_saved_scene_with_choices_origins_and_results(headless, study, tmp_path):
+    nodes = shown(headless, study)
+    nodes.mapping = {"hamstring_left": "", "hip_left": "hip_left"}
+    nodes.set_subject("F", 53.0)
+    right = nodes.landmark_node(Side.RIGHT)
+    head = right.GetControlPointIndexByLabel("Right femoral head center")
+    place = np.array(study.hips[Side.RIGHT].landmarks["femoral_head_center"].position_ras_mm) + [0.0, 1.0, 0.0]
+    right.SetNthControlPointPosition(head, *place)
+    measured = nodes.prepare().measure({side: nodes.landmarks(side) for side in Side})
+    nodes.show(measured)
+    write_scene(headless.scene, tmp_path / "scene.mrb")
+    again = create_scene()
+    read_scene(again, tmp_path / "scene.mrb", tmp_path / "unpacked")
+    (back,) = StudyNodes.all(again.scene)
+    assert back.mapping == nodes.mapping
+    assert (back.subject.sex, back.subject.age_years) == ("F", 53.0)
+    assert back.structures()["hamstring_left"] == "" and back.structures()["femur_left"] == "femur_left"
+    for side in Side:
+        for key, landmark in nodes.landmarks(side).items():
+            other = back.landmarks(side)[key]
+            assert other.state is landmark.state, key
+            assert (other.position_ras_mm or ()) == pytest.approx(landmark.position_ras_mm or (), abs=1e-6)
+    repeated = back.prepare().measure({side: back.landmarks(side) for side in Side})
+    assert isinstance(repeated.hips[Side.LEFT].results["qfs_axial"], NotMeasurable)  # its tendon was mapped to nothing
+    for key, result in measured.hips[Side.RIGHT].results.items():
+        if isinstance(result, Measured):
+            assert repeated.hips[Side.RIGHT].results[key].value == pytest.approx(result.value, abs=1e-4), key
+    nodes_before = again.scene.GetNumberOfNodes()
+    back.show(repeated)
+    assert again.scene.GetNumberOfNodes() <= nodes_before  # found, not made anew
+
+
+def test_the_structure_of_a_segment_is_known_by_name_or_by_terminology(headless):
+    segment = slicer.vtkSegment()
+    segment.SetName("Right femur")
+    assert guess_structure(segment) == "femur_right"
+    segment.SetName("Segment_1")
+    assert guess_structure(segment) == ""
+    segment.SetTag("TerminologyEntry", "Segmentation category and type~SCT^123037004^Anatomical Structure~SCT^71341001^Femur~SCT^7771000^Left~Anatomic codes~^^~^^")
+    assert guess_structure(segment) == "femur_left"
+
+
+def test_a_segment_taken_for_nothing_says_what_is_lacking(headless, study):
+    nodes = shown(headless, study)
+    nodes.mapping = {"femur_left": "", "femur_right": ""}
+    with pytest.raises(IFIMeasureError, match="a hip bone and a femur are needed"):
+        nodes.prepare()
+
+
+def test_bones_are_colored_by_the_distance_that_is_measured(headless, study):
+    nodes = shown(headless, study)
+    nodes.show_bones(nodes.prepare())
+    for side, hip in study.hips.items():
+        femur = nodes.node(f"bone_femur_{side.value}")
+        scalars = vtk_to_numpy(femur.GetPolyData().GetPointData().GetArray("distance_mm"))
+        points = vtk_to_numpy(femur.GetPolyData().GetPoints().GetData())
+        tip = np.array(hip.landmarks["lesser_trochanter_tip"].position_ras_mm)
+        near = np.linalg.norm(points - tip, axis=1) < 12.0
+        assert scalars[near].min() == pytest.approx(hip.results["ifs_3d"].value, abs=1.5)
+    nodes.hide_bones()
+    assert nodes.node("bone_femur_left") is None

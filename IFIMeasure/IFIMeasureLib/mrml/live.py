@@ -1,0 +1,316 @@
+"""A study that is being worked on: its bones are read once, and every change of a landmark measures it again.
+
+Needs no application and no Qt; the module's Widget calls it from its events.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import slicer
+
+from ..core.landmarks import Landmark, LandmarkSet, LandmarkState, landmark_definitions, landmark_label
+from ..core.placement import to_ras
+from ..core.spaces import Space
+from ..core.study import PreparedStudy, Progress, StudyResult, measure_landmarks
+from ..core.values import IFIMeasureError, Measured, Side, point3
+from .study_nodes import StudyNodes, write_landmark
+
+MISSING_BY_PERSON = "marked as not identifiable by a person."
+
+
+class LiveStudy:
+    """One study of a scene with its prepared bones and last result.
+
+    :param nodes: the study's nodes.
+    """
+
+    def __init__(self, nodes: StudyNodes) -> None:
+        self.nodes = nodes
+        self.result: StudyResult | None = None
+        self._prepared: PreparedStudy | None = None
+        self._stamp: object = None
+        self._measured: object = None
+        self._colored: object = None
+        self._before_drag: dict[Side, LandmarkSet] = {}
+
+    # -- bones
+
+    @property
+    def prepared(self) -> PreparedStudy | None:
+        """The bones as last read, or None where they must be read (again)."""
+        if self._prepared is not None and self._stamp != self.nodes.bones_stamp():
+            self._prepared = self._measured = None
+        return self._prepared
+
+    def prepare(self, progress: Progress | None = None) -> PreparedStudy:
+        """Read the bones where they are not known or have changed; seconds.
+
+        :raises IFIMeasureError: with one sentence for the person.
+        """
+        prepared = self.prepared
+        if prepared is None:
+            stamp = self.nodes.bones_stamp()
+            prepared = self.nodes.prepare(progress)
+            self._prepared, self._stamp, self._measured = prepared, stamp, None
+        return prepared
+
+    def place_from_bones(self, progress: Progress | None = None) -> StudyResult:
+        """Place every landmark that no person has placed or marked as missing, and measure.
+
+        :raises IFIMeasureError: with one sentence for the person.
+        """
+        person = self._landmarks()
+        self.result = self.prepare(progress).measure(person, progress=progress)
+        self.nodes.show(self.result)
+        self._measured = (self.nodes.bones_stamp(), self._landmarks())
+        return self.result
+
+    # -- measuring
+
+    def update(self, draft: bool = False, progress: Progress | None = None) -> StudyResult:
+        """Measure with the landmarks as they stand; nothing is done where nothing has changed.
+
+        :param draft: for a point that is being dragged: spaces from coarse surfaces, tables and plot left for later.
+        :raises IFIMeasureError: with one sentence for the person.
+        """
+        landmarks = self._landmarks()
+        if self.result is not None and self._measured == (self.nodes.bones_stamp(), landmarks) and not self.result.draft:
+            return self.result
+        if self.nodes.segmentation is None:
+            result = measure_landmarks(landmarks, self.nodes.subject)
+        else:
+            result = self.prepare(progress).measure(landmarks, draft=draft, progress=progress, fill=False)
+        if draft:
+            self.nodes.show_results(result)
+        else:
+            self.nodes.show(result)
+        self.result = result
+        self._measured = (self.nodes.bones_stamp(), self._landmarks())
+        return result
+
+    def has_landmarks(self) -> bool:
+        """Whether anything has been placed, by the program or by a person; NaN counts, so that it is told."""
+        try:
+            return any(landmark.state is not LandmarkState.NOT_PLACED for landmarks in self._landmarks().values() for landmark in landmarks.values())
+        except IFIMeasureError:
+            return True
+
+    def subject_changed(self) -> None:
+        """Take over sex and age of the study's nodes: only the comparison with published values changes."""
+        if self._prepared is not None:
+            self._prepared.subject = self.nodes.subject
+        self._measured = None
+
+    def _landmarks(self) -> dict[Side, LandmarkSet]:
+        return {side: self.nodes.landmarks(side) for side in Side}
+
+    # -- landmarks by hand
+
+    def unset(self, side: Side, landmark_id: str) -> None:
+        """Take a landmark away: not placed."""
+        self._write(side, landmark_id, Landmark(LandmarkState.NOT_PLACED))
+
+    def mark_missing(self, side: Side, landmark_id: str) -> None:
+        """Mark a landmark as looked for and not identifiable."""
+        self._write(side, landmark_id, Landmark(LandmarkState.MISSING, None, MISSING_BY_PERSON))
+
+    def _write(self, side: Side, landmark_id: str, landmark: Landmark) -> None:
+        node = self.nodes.landmark_node(side)
+        write_landmark(node, self.index(side, landmark_id), landmark_id, landmark)
+
+    def index(self, side: Side, landmark_id: str) -> int:
+        """Number of a landmark's control point.
+
+        :raises IFIMeasureError: where someone has removed or renamed the point.
+        """
+        node = self.nodes.landmark_node(side)
+        index = int(node.GetControlPointIndexByLabel(landmark_label(side, landmark_id)))
+        if index < 0:
+            raise IFIMeasureError(f"{node.GetName()}: the point '{landmark_label(side, landmark_id)}' is no longer in the list; delete the list, and a whole one is made.")
+        return index
+
+    def snap(self, side: Side, landmark_id: str) -> bool:
+        """Move a landmark that a person placed onto the surface of its bone or tendon; returns whether it was moved."""
+        landmark = self.nodes.landmarks(side)[landmark_id]
+        if self._prepared is None or landmark.state is not LandmarkState.MANUAL or landmark.position_ras_mm is None:
+            return False
+        place = self._prepared.snap(side, landmark_id, np.array(landmark.position_ras_mm))
+        if place is None or np.linalg.norm(place - landmark.position_ras_mm) < 1e-6:
+            return False
+        self._write(side, landmark_id, Landmark(LandmarkState.MANUAL, point3(place)))
+        return True
+
+    def begin_drag(self) -> None:
+        """Remember where the landmarks are before a person drags one."""
+        self._before_drag = self._landmarks()
+
+    def end_drag(self, snap: bool) -> None:
+        """Snap what was dragged since :meth:`begin_drag`, where that is wanted."""
+        before, self._before_drag = self._before_drag, {}
+        for side, landmarks in self._landmarks().items():
+            for key, landmark in landmarks.items():
+                if snap and side in before and before[side][key].position_ras_mm != landmark.position_ras_mm:
+                    self.snap(side, key)
+
+    # -- placing with the mouse
+
+    def start_placing(self, side: Side, landmark_id: str) -> None:
+        """Let the next click in a view place a landmark. A point that is there already is taken up and placed anew."""
+        node = self.nodes.landmark_node(side)
+        index = self.index(side, landmark_id)
+        scene = self.nodes.scene
+        if node.GetNthControlPointPositionStatus(index) != slicer.vtkMRMLMarkupsNode.PositionUndefined:
+            self.unset(side, landmark_id)
+        selection, interaction = _singleton(scene, "vtkMRMLSelectionNode"), _singleton(scene, "vtkMRMLInteractionNode")
+        node.SetControlPointPlacementStartIndex(index)
+        selection.SetReferenceActivePlaceNodeClassName(node.GetClassName())
+        selection.SetActivePlaceNodeID(node.GetID())
+        interaction.SetPlaceModePersistence(1)
+        interaction.SetCurrentInteractionMode(slicer.vtkMRMLInteractionNode.Place)
+
+    def stop_placing(self) -> None:
+        """Leave the place mode."""
+        interaction = _singleton(self.nodes.scene, "vtkMRMLInteractionNode")
+        if interaction.GetCurrentInteractionMode() == slicer.vtkMRMLInteractionNode.Place:
+            interaction.SetCurrentInteractionMode(slicer.vtkMRMLInteractionNode.ViewTransform)
+
+    def is_placing(self) -> bool:
+        """Whether a click in a view would place one of this study's landmarks."""
+        interaction = _singleton(self.nodes.scene, "vtkMRMLInteractionNode")
+        selection = _singleton(self.nodes.scene, "vtkMRMLSelectionNode")
+        ours = [node.GetID() for node in (self.nodes.node(f"landmarks_{side.value}") for side in Side) if node is not None]
+        return interaction.GetCurrentInteractionMode() == slicer.vtkMRMLInteractionNode.Place and selection.GetActivePlaceNodeID() in ours
+
+    def next_unplaced(self, side: Side, landmark_id: str) -> tuple[Side, str] | None:
+        """Return the next landmark that is not placed: further down this side's list, then from its top, then the other side's."""
+        keys = list(landmark_definitions())
+        start = keys.index(landmark_id) + 1
+        for where, order in ((side, keys[start:] + keys[:start]), (side.other, keys)):
+            landmarks = self.nodes.landmarks(where)
+            for key in order:
+                if landmarks[key].state is LandmarkState.NOT_PLACED:
+                    return where, key
+        return None
+
+    # -- looking
+
+    def jump_to_landmark(self, side: Side, landmark_id: str) -> bool:
+        """Center the slice views on a landmark; returns whether it is placed."""
+        place = self.nodes.landmarks(side)[landmark_id].position_ras_mm
+        if place is not None:
+            jump_slices(self.nodes.scene, place)
+        return place is not None
+
+    def jump_to_result(self, measurement_id: str, side: Side | None) -> bool:
+        """Show a result's line or angle alone with the standing ones, and center the slice views on it."""
+        self.nodes.highlight(measurement_id, side)
+        if self.result is None:
+            return False
+        result = self.result.paired.get(measurement_id) if side is None else self.result.hips[side].results.get(measurement_id) if side in self.result.hips else None
+        if not isinstance(result, Measured) or not result.points_ras_mm:
+            return False
+        points = np.array(result.points_ras_mm)
+        jump_slices(self.nodes.scene, point3(points[1] if len(points) == 3 else points.mean(0)))
+        return True
+
+    def jump_to_level(self, side: Side, space: str, level_mm: float) -> bool:
+        """Center the slice views on a space in one axial plane of its profile; returns whether there is one."""
+        found = self.result.hips[side].spaces.get(space) if self.result is not None and side in self.result.hips else None
+        if not isinstance(found, Space):
+            return False
+        for point in found.profile:
+            if abs(point.level_mm - level_mm) < 1e-3 and point.medial_point is not None and point.lateral_point is not None:
+                jump_slices(self.nodes.scene, point3(to_ras(0.5 * (point.medial_point + point.lateral_point), side)))
+                return True
+        return False
+
+    def show_bones(self, wanted: bool) -> None:
+        """Show the bones colored by their distance, or take them away; made anew only where the bones have changed."""
+        prepared = self.prepared if wanted else None
+        if prepared is self._colored:
+            return
+        self._colored = prepared
+        if prepared is not None:
+            self.nodes.show_bones(prepared)
+        elif not wanted:
+            self.nodes.hide_bones()
+
+
+def jump_slices(scene: Any, place_ras_mm: tuple[float, float, float]) -> None:
+    """Center every slice view of a scene on a point."""
+    slicer.vtkMRMLSliceNode.JumpAllSlices(scene, *place_ras_mm, slicer.vtkMRMLSliceNode.CenteredJumpSlice)
+
+
+def _singleton(scene: Any, kind: str) -> Any:
+    node = scene.GetSingletonNode("Singleton", kind) or scene.GetFirstNodeByClass(kind)
+    return node if node is not None else scene.AddNewNodeByClass(kind)
+
+
+# -- layout of the views
+
+LAYOUT_ID = 47209
+"""Number of the custom layout; far from those of Slicer and of other extensions."""
+
+_SLICES = (("Red", "Axial", "R", "#F34A33"), ("Yellow", "Sagittal", "Y", "#EDD54C"), ("Green", "Coronal", "G", "#6EB04B"))
+
+
+def layout_description() -> str:
+    """Return the layout: three slices and 3D above, plot and table below."""
+    slices = "".join(
+        f'<item><view class="vtkMRMLSliceNode" singletontag="{tag}"><property name="orientation" action="default">{plane}</property>'
+        f'<property name="viewlabel" action="default">{label}</property><property name="viewcolor" action="default">{color}</property></view></item>'
+        for tag, plane, label, color in _SLICES
+    )
+    three_d = '<item><view class="vtkMRMLViewNode" singletontag="1"><property name="viewlabel" action="default">1</property></view></item>'
+    plot = '<item><view class="vtkMRMLPlotViewNode" singletontag="PlotView1"><property name="viewlabel" action="default">P</property></view></item>'
+    table = '<item><view class="vtkMRMLTableViewNode" singletontag="TableView1"><property name="viewlabel" action="default">T</property></view></item>'
+    rows = f'<item splitSize="600"><layout type="horizontal">{slices}</layout></item><item splitSize="500"><layout type="horizontal" split="true">{three_d}{plot}{table}</layout></item>'
+    return f'<layout type="vertical" split="true">{rows}</layout>'
+
+
+def show_layout(scene: Any, nodes: StudyNodes | None) -> int | None:
+    """Switch to the study layout and put the study's plot and summary into it.
+
+    :returns: the layout that was there before, or None where ours was shown already.
+    """
+    layout = scene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+    if layout is None:
+        layout = scene.AddNewNodeByClass("vtkMRMLLayoutNode")
+    if not layout.IsLayoutDescription(LAYOUT_ID):
+        layout.AddLayoutDescription(LAYOUT_ID, layout_description())
+    before = int(layout.GetViewArrangement())
+    layout.SetViewArrangement(LAYOUT_ID)
+    fill_views(scene, nodes)
+    return None if before == LAYOUT_ID else before
+
+
+def restore_layout(scene: Any, before: int) -> None:
+    """Switch back to the layout a person had."""
+    layout = scene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+    if layout is not None:
+        layout.SetViewArrangement(before)
+
+
+def fill_views(scene: Any, nodes: StudyNodes | None) -> None:
+    """Put the study's plot and summary into the plot and table views of a scene, and let clicks select plotted points."""
+    chart = nodes.node("plot") if nodes is not None else None
+    table = nodes.node("table_summary") if nodes is not None else None
+    for kind, role, node in (("vtkMRMLPlotViewNode", "SetPlotChartNodeID", chart), ("vtkMRMLTableViewNode", "SetTableNodeID", table)):
+        for number in range(scene.GetNumberOfNodesByClass(kind)):
+            view = scene.GetNthNodeByClass(number, kind)
+            getattr(view, role)(node.GetID() if node is not None else None)
+            if kind == "vtkMRMLPlotViewNode":
+                view.SetInteractionMode(slicer.vtkMRMLPlotViewNode.InteractionModeSelectPoints)
+
+
+def plotted_level(nodes: StudyNodes, series_id: str, row: int) -> tuple[Side, str, float] | None:
+    """Return side, space and level (superior, millimeter) of a point of the plot; None for the band of cutoffs."""
+    for side in Side:
+        for space in ("ifs", "qfs"):
+            series = nodes.node(f"series_{space}_{side.value}")
+            table = nodes.node(f"points_{space}_{side.value}")
+            if series is not None and table is not None and series.GetID() == series_id and 0 <= row < table.GetNumberOfRows():
+                return side, space, float(table.GetTable().GetValueByName(row, "level_s_mm").ToDouble())
+    return None

@@ -1,0 +1,69 @@
+"""The sample study as nodes of a scene: both hips with T1, Dixon and a follow-up, made from equations on the spot."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.imaging import Segmentation, SegmentRef, Volume
+from ..core.phantom import Phantom
+from ..core.sample import sample_grid
+from ..core.study import Progress, resolve_structures
+from ..core.values import Array
+from .scene import add_segments, add_volume
+
+SAMPLE_NAME = "IFI hip phantom (T1, Dixon, follow-up)"
+SAMPLE_CHECKSUM = "SHA256:ee44f5b9cc7e845ebdfdc8470acafcb1a35ef0fca3f6c558cc3ab5ad7a512983"
+"""Checksum of the sample's label map: bytes of uint8, i fastest."""
+
+_SPACING_MM = (0.9, 0.9, 3.0)
+
+
+def sample_phantom() -> Phantom:
+    """Return the phantom of the sample: the right hip normal, the left one narrow."""
+    return Phantom(seed=1)
+
+
+def follow_up_phantom() -> Phantom:
+    """Return the same person a year later: the left quadratus femoris has lost volume and gained fat."""
+    first = sample_phantom()
+    return replace(first, seed=2, left=replace(first.left, muscle_radius_mm=2.6, fat_fraction=0.45, edema=0.4, rotation_deg=4.0))
+
+
+def sample_labels() -> Array:
+    """Return the sample's label map, (I, J, K) uint8."""
+    return sample_phantom().label_map(sample_grid(_SPACING_MM)).astype(np.uint8)
+
+
+def checksum(labels: Array) -> str:
+    """Return a label map's checksum in the form the application uses."""
+    return "SHA256:" + hashlib.sha256(np.ascontiguousarray(labels.T).tobytes()).hexdigest()
+
+
+def add_sample_bones(scene: Any) -> Any:
+    """Add the sample's segmentation alone: bones, tendons and quadratus femoris of both hips."""
+    grid = sample_grid(_SPACING_MM)
+    refs = [SegmentRef(name, 0, value) for value, name in sample_phantom().label_names().items()]
+    segmentation = Segmentation([sample_labels()], grid, refs, Path("IFI hip phantom"), True)
+    found = ((structure, segmentation.mask(refs)) for structure, refs in resolve_structures(segmentation, None).items())
+    segments = [(structure.id, structure.side, mask) for structure, mask in found if mask is not None]
+    return add_segments(scene, grid, segments, "IFI hip phantom bones")
+
+
+def add_sample(scene: Any, progress: Progress | None = None) -> dict[str, Any]:
+    """Add the sample to a scene: volumes ``t1``, ``water``, ``fat``, ``follow_up`` and ``segmentation`` by name."""
+    say = progress or (lambda text: None)
+    grid = sample_grid(_SPACING_MM)
+    say("making the images")
+    images = sample_phantom().images(grid, ("t1", "water", "fat"))
+    nodes = {key: add_volume(scene, Volume(image, grid, Path(key)), f"IFI hip phantom {title}") for (key, image), title in zip(images.items(), ("T1", "Dixon water", "Dixon fat"))}
+    say("making the follow-up")
+    nodes["follow_up"] = add_volume(scene, Volume(follow_up_phantom().image(grid, "t1"), grid, Path("follow-up")), "IFI hip phantom follow-up T1")
+    say("making the bones")
+    nodes["segmentation"] = add_sample_bones(scene)
+    nodes["segmentation"].SetReferenceImageGeometryParameterFromVolumeNode(nodes["t1"])
+    return nodes
