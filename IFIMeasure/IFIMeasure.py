@@ -1,18 +1,27 @@
 """IFIMeasure: ischiofemoral impingement measurements in 3D Slicer. Wiring only; the work is done in IFIMeasureLib."""
 
+import contextlib
 import logging
+import os
+import pathlib
+import sys
 
+import qt
 import slicer
+import vtk
 from IFIMeasureLib import __version__
 from IFIMeasureLib.core.values import IFIMeasureError, Measured, Side
+from slicer import vtkMRMLScalarVolumeNode, vtkMRMLScriptedModuleNode, vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
 from slicer.i18n import translate
+from slicer.parameterNodeWrapper import parameterNodeWrapper
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
     ScriptedLoadableModuleTest,
     ScriptedLoadableModuleWidget,
 )
+from slicer.util import VTKObservationMixin
 
 
 class IFIMeasure(ScriptedLoadableModule):
@@ -25,100 +34,747 @@ class IFIMeasure(ScriptedLoadableModule):
         self.parent.dependencies = ["Segmentations", "Markups", "Tables", "Plots", "SubjectHierarchy"]
         self.parent.contributors = ["IFIMeasure developers"]
         self.parent.helpText = _(
-            "Measures the ischiofemoral and quadratus femoris spaces of both hips from a segmentation of the bones. Version {version}. For research; not a medical device."
-        ).format(version=__version__)
-        self.parent.acknowledgementText = _("Definitions follow Torriani et al., AJR 2009, and later papers; see the documentation.")
+            "Places landmarks on both hips and measures the ischiofemoral and quadratus femoris spaces, in 3D and slice by slice, "
+            'from a segmentation of the bones. Version {version}. For research; not a medical device. See the <a href="{url}">documentation</a>.'
+        ).format(version=__version__, url="https://github.com/ifimeasure/SlicerIFIMeasure#readme")
+        self.parent.acknowledgementText = _("Definitions follow Torriani et al., AJR 2009, and later papers; each published value carries its citation.")
+        slicer.app.connect("startupCompleted()", registerSampleData)
 
 
-class IFIMeasureWidget(ScriptedLoadableModuleWidget):
-    """Panel: choose a segmentation, measure it."""
+def registerSampleData():
+    """Add the phantom to the Sample Data module. It is made on this computer; nothing is downloaded."""
+    import SampleData
+    from IFIMeasureLib.mrml.sample_scene import SAMPLE_CHECKSUM, SAMPLE_NAME
+
+    category = "IFI Measure"
+    if hasattr(SampleData.SampleDataLogic, "registerCustomSampleDataCategory"):
+        SampleData.SampleDataLogic.registerCustomSampleDataCategory(category, title=_("IFI Measure"))
+    SampleData.SampleDataLogic.registerCustomSampleDataSource(
+        category=category,
+        sampleName=SAMPLE_NAME,
+        thumbnailFileName=os.path.join(os.path.dirname(__file__), "Resources", "Icons", "IFIHipPhantom.png"),
+        checksums=SAMPLE_CHECKSUM,
+        customDownloader=makeSampleData,
+    )
+
+
+def makeSampleData(source=None):
+    """Make the phantom in the application's scene: volumes, and a segmentation of its bones and tendons."""
+    from IFIMeasureLib.mrml.sample_scene import SAMPLE_CHECKSUM, add_sample, checksum, sample_labels
+
+    if checksum(sample_labels()) != SAMPLE_CHECKSUM:
+        logging.warning("The IFI hip phantom made here differs in some voxels from the one of the tests (another processor rounds otherwise).")
+    with slicer.util.WaitCursor():
+        nodes = add_sample(slicer.mrmlScene, logging.info)
+    slicer.util.setSliceViewerLayers(background=nodes["t1"], fit=True)
+    return [node for name, node in nodes.items() if name != "segmentation"] + [nodes["segmentation"]]
+
+
+@parameterNodeWrapper
+class IFIMeasureParameterNode:
+    """Choices of the panel. What belongs to one study is kept in the study's own node.
+
+    study - the record of the study that is worked on
+    volume, segmentation - its image and bones
+    snapToSurface - whether points placed by hand are moved onto the surface of their bone
+    colorBones - whether the bones are shown colored by their distance
+    export... - folder and files of the export
+    """
+
+    study: vtkMRMLScriptedModuleNode
+    volume: vtkMRMLScalarVolumeNode
+    segmentation: vtkMRMLSegmentationNode
+    snapToSurface: bool = False
+    colorBones: bool = False
+    layoutBefore: int = 0
+    exportFolder: pathlib.Path
+    exportTables: bool = True
+    exportReport: bool = True
+    exportLandmarks: bool = True
+    exportSegmentation: bool = True
+    exportScene: bool = True
+    replaceResults: bool = False
+
+
+class Cancelled(Exception):
+    """The person has stopped a long action."""
+
+
+class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+    """The panel: passes events to the logic and shows what comes back."""
+
+    def __init__(self, parent=None):
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+        VTKObservationMixin.__init__(self)
+        self.logic = None
+        self._parameterNode = None
+        self._parameterNodeGuiTag = None
+        self._live = None
+        self._observed = []
+        self._syncing = False
+        self._busy = False
+        self._dragging = False
+        self._placed = None
+        self._plotViews = []
 
     def setup(self):
+        """Load the panel and connect it. Called once."""
+        from IFIMeasureLib.gui.panel_tables import LandmarkTable, MeasurementTable, SegmentTable
+        from IFIMeasureLib.mrml.study_nodes import RECORD_ATTRIBUTE
+
         ScriptedLoadableModuleWidget.setup(self)
+        uiWidget = slicer.util.loadUI(self.resourcePath("UI/IFIMeasure.ui"))
+        self.layout.addWidget(uiWidget)
+        self.ui = slicer.util.childWidgetVariables(uiWidget)
+        self.ui.studySelector.addAttribute("vtkMRMLScriptedModuleNode", *RECORD_ATTRIBUTE)
+        uiWidget.setMRMLScene(slicer.mrmlScene)
         self.logic = IFIMeasureLogic()
-        widget = slicer.util.loadUI(self.resourcePath("UI/IFIMeasure.ui"))
-        self.layout.addWidget(widget)
-        self.ui = slicer.util.childWidgetVariables(widget)
-        widget.setMRMLScene(slicer.mrmlScene)
-        self.ui.measureButton.connect("clicked()", self.onMeasure)
-        self.ui.segmentationSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.onSegmentationChanged)
-        self.onSegmentationChanged(self.ui.segmentationSelector.currentNode())
+        self.segmentTable = SegmentTable(self.ui.segmentTable, self.onStructureChosen)
+        self.landmarkTable = LandmarkTable(self.ui.landmarkTable, self.onLandmarkChosen, self.onLandmarkActivated)
+        self.measurementTable = MeasurementTable(self.ui.measurementTable, self.onMeasurementChosen)
 
-    def onSegmentationChanged(self, node):
-        self.ui.measureButton.enabled = node is not None
-        self.ui.measureButton.toolTip = _("Place the landmarks and measure both hips.") if node else _("Choose a segmentation of hip bones and femora first.")
+        # changes of one turn of the event loop are measured once
+        self._updateTimer = qt.QTimer()
+        self._updateTimer.singleShot = True
+        self._updateTimer.interval = 0
+        self._updateTimer.connect("timeout()", self.update)
 
-    def onMeasure(self):
-        with slicer.util.tryWithErrorDisplay(_("The segmentation could not be measured."), waitCursor=True):
-            study = self.logic.measure(self.ui.segmentationSelector.currentNode())
-            self.ui.resultLabel.text = self.logic.summary(study)
+        self.ui.sexComboBox.connect("currentIndexChanged(int)", self.onSubjectChanged)
+        self.ui.ageSpinBox.connect("valueChanged(int)", self.onSubjectChanged)
+        self.ui.placeFromBonesButton.connect("clicked()", self.onPlaceFromBones)
+        self.ui.placeButton.connect("toggled(bool)", self.onPlaceToggled)
+        self.ui.jumpButton.connect("clicked()", self.onJump)
+        self.ui.unsetButton.connect("clicked()", self.onUnset)
+        self.ui.missingButton.connect("clicked()", self.onMarkMissing)
+        self.ui.layoutButton.connect("clicked()", self.onShowLayout)
+        self.ui.restoreLayoutButton.connect("clicked()", self.onRestoreLayout)
+        self.ui.exportButton.connect("clicked()", self.onExport)
+
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneChanged)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneChanged)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeRemovedEvent, self.onNodeRemoved)
+        self.initializeParameterNode()
+
+    # -- life of the panel
+
+    def cleanup(self):
+        """Leave nothing behind: called before the widget is destroyed or reloaded."""
+        self._leave()
+        self.removeObservers()
+        for view in self._plotViews:
+            view.disconnect("dataSelected(vtkStringArray*, vtkCollection*)", self.onPlotSelected)
+        self._plotViews = []
+
+    def enter(self):
+        """Called each time the module is opened."""
+        self.initializeParameterNode()
+
+    def exit(self):
+        """Called each time another module is opened: markups stay, nothing is measured until the module is opened again."""
+        self._leave()
+
+    def onReload(self):
+        """Reload the library as well as the module."""
+        for name in [name for name in sys.modules if name.split(".")[0] == "IFIMeasureLib"]:
+            del sys.modules[name]
+        ScriptedLoadableModuleWidget.onReload(self)
+
+    def onSceneStartClose(self, caller=None, event=None):
+        self._leave()
+        self.logic.forget()
+
+    def onSceneChanged(self, caller=None, event=None):
+        """A scene was closed or loaded: work goes on with what is there now."""
+        if self.parent.isEntered:
+            self._leave()
+            self.logic.forget()
+            self.initializeParameterNode()
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def onNodeRemoved(self, caller, event, node=None):
+        if self._live is None or slicer.mrmlScene.IsClosing():
+            return
+        if node is not None and node is self._live.nodes.record:
+            self._syncing = True  # the study is gone: what was chosen for it is not to begin another one
+            self._parameterNode.volume, self._parameterNode.segmentation = None, None
+            self._syncing = False
+            self._observeStudy(None)
+        self._updateTimer.start()
+
+    def _leave(self):
+        self._updateTimer.stop()
+        if self._live is not None:
+            self._live.stop_placing()
+        self._observeStudy(None)
+        self.setParameterNode(None)
+
+    def initializeParameterNode(self):
+        """Bind the panel to the parameter node; begin with the only study or the only segmentation there is."""
+        self.setParameterNode(self.logic.getParameterNode())
+        if self._parameterNode.study is None:
+            studies = self.logic.studies()
+            if studies:
+                self._parameterNode.study = studies[-1].record
+        self.onParametersModified()
+
+    def setParameterNode(self, parameterNode):
+        if self._parameterNode is not None:
+            self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
+            self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParametersModified)
+        self._parameterNode = parameterNode
+        self._parameterNodeGuiTag = None
+        if parameterNode is not None:
+            self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
+            self.addObserver(parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParametersModified)
+
+    # -- the study
+
+    def onParametersModified(self, caller=None, event=None):
+        """A choice has changed, by the person or by a loaded scene."""
+        if self._syncing or self._parameterNode is None:
+            return
+        self._syncing = True
+        try:
+            self._followStudy()
+        finally:
+            self._syncing = False
+        self._showBones()
+        self._updateTimer.start()
+
+    def _followStudy(self):
+        """Keep the chosen study, its volume and its segmentation in step: a study that was chosen brings its own."""
+        chosen = self._parameterNode
+        record = chosen.study
+        if record is None and self._live is not None:  # it was removed, or a new one is to begin
+            chosen.volume, chosen.segmentation = None, None
+        elif record is None and (chosen.volume is not None or chosen.segmentation is not None):
+            record = self.logic.createStudy(chosen.volume, chosen.segmentation).record
+            chosen.study = record
+        live = self.logic.live(record)
+        if live is not self._live:
+            self._observeStudy(live)
+            if live is not None:
+                chosen.volume, chosen.segmentation = live.nodes.volume, live.nodes.segmentation
+                self._showSubject(live)
+        if live is None:
+            return
+        if live.nodes.volume is not chosen.volume or live.nodes.segmentation is not chosen.segmentation:
+            live.nodes.volume, live.nodes.segmentation = chosen.volume, chosen.segmentation
+            self._observeStudy(live)
+
+    def _observeStudy(self, live):
+        """Watch landmarks and bones of one study and of no other."""
+        for node, event, method in self._observed:
+            if self.hasObserver(node, event, method):
+                self.removeObserver(node, event, method)
+        self._observed = []
+        self._live = live
+        self._dragging = False
+        if live is None:
+            return
+        markups = slicer.vtkMRMLMarkupsNode
+        for side in Side:
+            node = live.nodes.landmark_node(side)
+            for event in (
+                markups.PointModifiedEvent,
+                markups.PointPositionUndefinedEvent,
+                markups.PointPositionMissingEvent,
+                slicer.vtkMRMLTransformableNode.TransformModifiedEvent,
+            ):
+                self._observe(node, event, self.onLandmarksModified)
+            self._observe(node, markups.PointPositionDefinedEvent, self.onPointDefined)
+            self._observe(node, markups.PointStartInteractionEvent, self.onDragStarted)
+            self._observe(node, markups.PointEndInteractionEvent, self.onDragEnded)
+        segmentationNode = live.nodes.segmentation
+        if segmentationNode is not None:
+            segmentation = segmentationNode.GetSegmentation()
+            for event in (
+                slicer.vtkSegmentation.SourceRepresentationModified,
+                slicer.vtkSegmentation.SegmentAdded,
+                slicer.vtkSegmentation.SegmentRemoved,
+                slicer.vtkSegmentation.SegmentModified,
+            ):
+                self._observe(segmentation, event, self.onBonesModified)
+            self._observe(segmentationNode, slicer.vtkMRMLTransformableNode.TransformModifiedEvent, self.onBonesModified)
+        interaction = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLInteractionNode")
+        if interaction is not None:
+            self._observe(interaction, slicer.vtkMRMLInteractionNode.InteractionModeChangedEvent, self.onInteractionModeChanged)
+
+    def _observe(self, node, event, method):
+        self.addObserver(node, event, method)
+        self._observed.append((node, event, method))
+
+    def _showSubject(self, live):
+        """Show what the person said of sex and age; what the image says is used where they said nothing."""
+        record = live.nodes.record
+        self.ui.sexComboBox.currentIndex = {"F": 1, "M": 2}.get(record.GetParameter("sex"), 0)
+        age = record.GetParameter("age_years")
+        self.ui.ageSpinBox.value = round(float(age)) if age else -1
+
+    def onSubjectChanged(self, value=None):
+        if self._live is None or self._syncing:
+            return
+        age = self.ui.ageSpinBox.value
+        self._live.nodes.set_subject([None, "F", "M"][self.ui.sexComboBox.currentIndex], None if age < 0 else age)
+        self._live.subject_changed()
+        self._updateTimer.start()
+
+    def onStructureChosen(self, segmentId, structure):
+        if self._live is not None:
+            self._live.nodes.mapping = {**self._live.nodes.mapping, segmentId: structure}
+            self.onBonesModified()
+
+    # -- changes of the scene
+
+    def onLandmarksModified(self, caller=None, event=None):
+        if not self._busy:
+            self._updateTimer.start()
+
+    def onBonesModified(self, caller=None, event=None):
+        if not self._busy:
+            self._updateTimer.start()
+
+    def onDragStarted(self, caller=None, event=None):
+        self._dragging = True
+        self._live.begin_drag()
+
+    def onDragEnded(self, caller=None, event=None):
+        self._dragging = False
+        self._live.end_drag(snap=self._parameterNode.snapToSurface)
+        self._updateTimer.start()
+
+    @vtk.calldata_type(vtk.VTK_INT)
+    def onPointDefined(self, caller, event, index=0):
+        """A click has placed a point: the next turn of the event loop snaps it and walks on."""
+        if self._live is not None and not self._busy and self._live.is_placing():
+            self._placed = self.logic.landmarkOf(caller, index)
+        self.onLandmarksModified()
+
+    def onInteractionModeChanged(self, caller=None, event=None):
+        placing = self._live is not None and self._live.is_placing()
+        if self.ui.placeButton.checked != placing:
+            wasBlocked = self.ui.placeButton.blockSignals(True)
+            self.ui.placeButton.checked = placing
+            self.ui.placeButton.blockSignals(wasBlocked)
+
+    def update(self):
+        """Measure again and show it. Errors of the study are said in place; nothing pops up while a person works."""
+        live = self._live
+        if self._busy:
+            return
+        if live is None:
+            self._show(None, _("Choose a segmentation of hip bones and femora, or a volume to place landmarks on."))
+            return
+        placed, self._placed = self._placed, None
+        message = ""
+        self._busy = True
+        try:
+            if placed is not None and self._parameterNode.snapToSurface:
+                live.snap(*placed)
+            if live.has_landmarks():
+                waiting = live.nodes.segmentation is not None and live.prepared is None
+                with slicer.util.WaitCursor(waiting):
+                    live.update(draft=self._dragging and not waiting)
+            else:
+                live.result = None
+                message = _("No landmark is placed yet. Press 'Place from bones', or place them by hand.")
+        except IFIMeasureError as error:
+            live.result = None
+            message = str(error)
+        finally:
+            self._busy = False
+        self._show(live, message)
+        if not self._dragging:
+            self._showBones()
+        if placed is not None:
+            self._walkOn(placed)
+
+    def _show(self, live, message):
+        """Fill the panel from the study."""
+        from IFIMeasureLib.core.landmarks import empty_landmarks
+
+        nodes = None if live is None else live.nodes
+        self.landmarkTable.show({side: empty_landmarks() if nodes is None else self.logic.landmarks(nodes, side) for side in Side})
+        result = None if live is None else live.result
+        self.measurementTable.show(result)
+        if not self._dragging:
+            self.segmentTable.show([] if nodes is None else nodes.segments())
+            self.ui.structureLabel.text = "" if nodes is None else nodes.what_is_lacking()
+        notes = [] if result is None else [*result.notes, *result.absent_sides.values()]
+        self.ui.statusLabel.text = message or "\n".join(notes)
+        self.ui.statusLabel.visible = bool(self.ui.statusLabel.text)
+        hasBones = nodes is not None and nodes.segmentation is not None
+        self.ui.placeFromBonesButton.enabled = hasBones
+        self.ui.colorBonesCheckBox.enabled = hasBones
+        for button in (self.ui.placeButton, self.ui.jumpButton, self.ui.unsetButton, self.ui.missingButton):
+            button.enabled = nodes is not None and self.landmarkTable.chosen is not None
+        self.ui.exportButton.enabled = result is not None and hasBones
+        self.ui.exportButton.toolTip = _("Write the chosen files: the same as the command line makes.") if self.ui.exportButton.enabled else _("Measure a segmentation first.")
+        self._showDefinition()
+
+    # -- landmarks
+
+    def onPlaceFromBones(self):
+        with self._showErrors(_("The landmarks could not be placed.")), self._progress(_("Placing landmarks")) as progress:
+            self._live.place_from_bones(progress)
+        self._updateTimer.start()
+
+    def onLandmarkChosen(self, side, landmarkId):
+        self._showLandmark(side, landmarkId)
+        if self._live is not None:
+            self._live.jump_to_landmark(side, landmarkId)
+            if self.ui.placeButton.checked:
+                self._live.start_placing(side, landmarkId)
+
+    def onLandmarkActivated(self, side, landmarkId):
+        self.ui.placeButton.checked = True
+
+    def _showLandmark(self, side, landmarkId):
+        """Say and draw how the chosen landmark is found."""
+        from IFIMeasureLib.core.landmarks import landmark_definitions, landmark_label
+
+        self.ui.howLabel.text = f"{landmark_label(side, landmarkId)}. {landmark_definitions()[landmarkId].how}"
+        self.ui.landmarkPicture.setPixmap(qt.QPixmap(self.resourcePath(f"Icons/Landmarks/{landmarkId}.png")))
+        for button in (self.ui.placeButton, self.ui.jumpButton, self.ui.unsetButton, self.ui.missingButton):
+            button.enabled = self._live is not None
+
+    def onPlaceToggled(self, checked):
+        chosen = self.landmarkTable.chosen
+        if self._live is None or chosen is None:
+            return
+        if checked:
+            with self._showErrors(_("The landmark cannot be placed.")):
+                self._live.start_placing(*chosen)
+        else:
+            self._live.stop_placing()
+
+    def _walkOn(self, placed):
+        """Go on to the next landmark that is not placed; stop where there is none."""
+        following = self._live.next_unplaced(*placed)
+        if following is None:
+            self._live.stop_placing()
+            return
+        self.landmarkTable.choose(*following)
+        self._showLandmark(*following)
+        self._live.start_placing(*following)
+
+    def onJump(self):
+        side, landmarkId = self.landmarkTable.chosen
+        if not self._live.jump_to_landmark(side, landmarkId):
+            self.ui.howLabel.text = _("This landmark is not placed, so there is nothing to jump to.")
+
+    def onUnset(self):
+        with self._showErrors(_("The landmark could not be taken away.")):
+            self._live.unset(*self.landmarkTable.chosen)
+        self._updateTimer.start()
+
+    def onMarkMissing(self):
+        with self._showErrors(_("The landmark could not be marked.")):
+            self._live.mark_missing(*self.landmarkTable.chosen)
+        self._updateTimer.start()
+
+    # -- measurements and views
+
+    def onMeasurementChosen(self, measurementId, side):
+        if self._live is not None:
+            self._live.jump_to_result(measurementId, side)
+        self._showDefinition()
+
+    def _showDefinition(self):
+        """Say what the chosen measurement means, and how its value compares."""
+        from IFIMeasureLib.core.measurements import measurement
+        from IFIMeasureLib.gui.panel_tables import describe
+
+        chosen = self.measurementTable.chosen
+        if chosen is None:
+            self._say(self.ui.definitionText, "")
+            return
+        definition = measurement(chosen[0])
+        result = None if self._live is None else self._live.result
+        self._say(self.ui.definitionText, f"{definition.title}: {definition.definition}\n{describe(definition, chosen[1], result)[1]}")
+
+    def _say(self, textEdit, text):
+        """Change a text only where it differs, so that it does not scroll back under a reader's eyes."""
+        if textEdit.plainText != text:
+            textEdit.plainText = text
+
+    def _showBones(self):
+        """Show or hide the bones colored by their distance."""
+        if self._live is not None and self._parameterNode is not None:
+            self._live.show_bones(self._parameterNode.colorBones)
+
+    def onShowLayout(self):
+        from IFIMeasureLib.mrml.live import show_layout
+
+        before = show_layout(slicer.mrmlScene, None if self._live is None else self._live.nodes)
+        if before is not None:
+            self._parameterNode.layoutBefore = before
+        layoutManager = slicer.app.layoutManager()
+        for index in range(layoutManager.plotViewCount if layoutManager is not None else 0):
+            view = layoutManager.plotWidget(index).plotView()
+            if view not in self._plotViews:
+                view.connect("dataSelected(vtkStringArray*, vtkCollection*)", self.onPlotSelected)
+                self._plotViews.append(view)
+        show_layout(slicer.mrmlScene, None if self._live is None else self._live.nodes)  # views made just now are filled as well
+
+    def onRestoreLayout(self):
+        from IFIMeasureLib.mrml.live import restore_layout
+
+        restore_layout(slicer.mrmlScene, self._parameterNode.layoutBefore or slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
+
+    def onPlotSelected(self, seriesIds, selections):
+        """Jump to the slice of the first point that was clicked in the plot."""
+        from IFIMeasureLib.mrml.live import plotted_level
+
+        for number in range(seriesIds.GetNumberOfValues() if self._live is not None else 0):
+            rows = selections.GetItemAsObject(number)
+            if rows is not None and rows.GetNumberOfValues() > 0:
+                found = plotted_level(self._live.nodes, seriesIds.GetValue(number), int(rows.GetValue(0)))
+                if found is not None and self._live.jump_to_level(*found):
+                    return
+
+    # -- export
+
+    def onExport(self):
+        chosen = self._parameterNode
+        formats = [
+            name
+            for name, wanted in (
+                ("tables", chosen.exportTables),
+                ("report", chosen.exportReport),
+                ("landmarks", chosen.exportLandmarks),
+                ("segmentation", chosen.exportSegmentation),
+                ("scene", chosen.exportScene),
+            )
+            if wanted
+        ]
+        with self._showErrors(_("The results could not be written.")), self._progress(_("Exporting")) as progress:
+            folder = self.logic.export(self._live, chosen.exportFolder, formats, chosen.replaceResults, progress)
+            self.ui.exportLabel.text = _("Written to {folder}").format(folder=folder)
+
+    # -- helpers
+
+    @contextlib.contextmanager
+    def _showErrors(self, title):
+        """Show what is wrong with the input as one sentence; anything else is a fault of ours and shown with its details."""
+        with slicer.util.tryWithErrorDisplay(title):
+            try:
+                yield
+            except IFIMeasureError as error:
+                logging.info("%s %s", title, error)
+                slicer.util.errorDisplay(f"{title}\n\n{error}")
+            except OSError as error:
+                where = f"{error.filename}: " if error.filename else ""
+                slicer.util.errorDisplay(f"{title}\n\n{where}{error.strerror or error}.")
+            except Cancelled:
+                self.ui.statusLabel.text = _("Stopped; nothing was changed.")
+                self.ui.statusLabel.visible = True
+
+    @contextlib.contextmanager
+    def _progress(self, title):
+        """Give a function that shows each step of a long action, and raises Cancelled where the person stops it."""
+        dialog = slicer.util.createProgressDialog(windowTitle=title, labelText=title, maximum=0)
+
+        def say(text):
+            dialog.labelText = text
+            slicer.app.processEvents()
+            if dialog.wasCanceled:
+                raise Cancelled
+
+        self._busy = True
+        try:
+            slicer.app.processEvents()
+            yield say
+        finally:
+            self._busy = False
+            dialog.close()
 
 
 class IFIMeasureLogic(ScriptedLoadableModuleLogic):
-    """Measures a segmentation node of a scene. Works without a GUI; raises IFIMeasureError for bad input."""
+    """Studies of a scene. Works without a GUI; raises IFIMeasureError for bad input, with one sentence for the person.
 
-    def measure(self, segmentationNode, scene=None):
-        """Measure a segmentation node whose segments are named after the structures; adds the results to the scene.
+    :param scene: the scene to work in; the application's own where None.
+    """
 
-        :returns: the StudyResult.
-        :raises IFIMeasureError: with one sentence for the person.
-        """
-        from IFIMeasureLib.core.study import measure_study, resolve_structures
-        from IFIMeasureLib.mrml.scene import add_study, read_segmentation_node
+    def __init__(self, scene=None):
+        ScriptedLoadableModuleLogic.__init__(self)
+        self.scene = scene or slicer.mrmlScene
+        self._lives = {}
 
-        scene = scene or slicer.mrmlScene
-        segmentation = read_segmentation_node(scene, segmentationNode)
-        study = measure_study(segmentation, resolve_structures(segmentation, None))
-        add_study(scene, study, segmentationNode.GetName())
+    def getParameterNode(self):
+        return IFIMeasureParameterNode(super().getParameterNode())
+
+    def studies(self):
+        """Return the StudyNodes of the scene."""
+        from IFIMeasureLib.mrml.study_nodes import StudyNodes
+
+        return StudyNodes.all(self.scene)
+
+    def createStudy(self, volume=None, segmentation=None, name=None):
+        """Add a study of a volume and a segmentation, named after what it is of; returns its StudyNodes."""
+        from IFIMeasureLib.mrml.study_nodes import StudyNodes
+
+        of = volume or segmentation
+        nodes = StudyNodes.create(self.scene, name or (f"Study of {of.GetName()}" if of is not None else "Study"))
+        nodes.volume, nodes.segmentation = volume, segmentation
+        return nodes
+
+    def live(self, record):
+        """Return the LiveStudy of a record node (always the same one), or None for None."""
+        from IFIMeasureLib.mrml.live import LiveStudy
+        from IFIMeasureLib.mrml.study_nodes import StudyNodes
+
+        if record is None:
+            return None
+        if record.GetID() not in self._lives:
+            self._lives[record.GetID()] = LiveStudy(StudyNodes(self.scene, record))
+        return self._lives[record.GetID()]
+
+    def forget(self):
+        """Forget all that is not in the scene: it is another one now."""
+        self._lives = {}
+
+    def landmarks(self, nodes, side):
+        """Return one side's landmarks; those that cannot be read count as not placed (measuring says why)."""
+        from IFIMeasureLib.core.landmarks import empty_landmarks
+
+        try:
+            return nodes.landmarks(side)
+        except IFIMeasureError:
+            return empty_landmarks()
+
+    def landmarkOf(self, markupsNode, index):
+        """Return side and id of a control point, or None where it is no landmark."""
+        from IFIMeasureLib.core.landmarks import parse_label
+
+        return parse_label(markupsNode.GetNthControlPointLabel(index)) if 0 <= index < markupsNode.GetNumberOfControlPoints() else None
+
+    def measure(self, segmentationNode, volumeNode=None, progress=None):
+        """Place the landmarks of a segmentation of bones and measure it, as a new study of the scene; returns its LiveStudy."""
+        nodes = self.createStudy(volumeNode, segmentationNode)
+        live = self.live(nodes.record)
+        try:
+            live.place_from_bones(progress)
+        except IFIMeasureError:
+            self._lives.pop(nodes.record.GetID(), None)
+            self.scene.RemoveNode(nodes.record)  # nothing half-made is left behind
+            raise
         logging.info("IFIMeasure measured %s", segmentationNode.GetName())
-        return study
+        return live
 
-    def summary(self, study):
-        """Return the spaces of both sides as text."""
-        lines = []
-        for side, hip in study.hips.items():
-            for name in ("ifs_axial", "ifs_3d", "qfs_axial", "qfs_3d"):
-                result = hip.results[name]
-                text = f"{result.value:.1f} {result.unit}" if isinstance(result, Measured) else result.reason
-                lines.append(f"{side.value} {name}: {text}")
-        return "\n".join(lines)
+    def export(self, live, folder, formats, replace=False, progress=None):
+        """Write the chosen files of a study, all or none; returns the folder.
+
+        :param formats: keys of IFIMeasureLib.outputs.OUTPUT_FORMATS.
+        :param replace: whether results that are in the folder already may be replaced.
+        """
+        from IFIMeasureLib import outputs
+
+        folder = pathlib.Path(folder)
+        if str(folder) in ("", "."):
+            raise IFIMeasureError(_("No folder is chosen for the export; choose one."))
+        if not formats:
+            raise IFIMeasureError(_("Nothing is chosen to be exported; choose at least one kind of file."))
+        if live is None or live.result is None:
+            raise IFIMeasureError(_("Nothing has been measured yet; press 'Place from bones' first."))
+        outputs.refuse_overwriting(folder, replace)
+        result = live.update(progress=progress)
+        with outputs.written_whole(folder) as beside:
+            outputs.write_outputs(result, beside, {"module": True, "study": live.nodes.name}, live.nodes.name, progress or (lambda text: None), formats)
+        logging.info("IFIMeasure exported %s to %s", live.nodes.name, folder)
+        return folder
 
 
 class IFIMeasureTest(ScriptedLoadableModuleTest):
-    """Self test: the phantom measured in this application agrees with its equations."""
+    """Self test, without network: the phantom measured in this application agrees with its equations."""
 
     def setUp(self):
         slicer.mrmlScene.Clear(0)
 
     def runTest(self):
-        self.setUp()
-        self.test_PhantomAgreesWithItsEquations()
-        self.setUp()
-        self.test_AnEmptySegmentationIsRefused()
+        for test in (
+            self.test_PhantomAgreesWithItsEquations,
+            self.test_LandmarkMovedByHandIsMeasuredAgain,
+            self.test_SavedSceneBringsTheStudyBack,
+            self.test_BadInputIsRefused,
+            self.test_PanelMeasuresThePhantom,
+        ):
+            self.setUp()
+            test()
+
+    def _measured(self):
+        from IFIMeasureLib.mrml.sample_scene import add_sample_bones
+
+        return IFIMeasureLogic().measure(add_sample_bones(slicer.mrmlScene))
 
     def test_PhantomAgreesWithItsEquations(self):
-        import tempfile
-        from pathlib import Path
+        from IFIMeasureLib.mrml.sample_scene import sample_phantom
 
-        from IFIMeasureLib.core.phantom import Phantom
-        from IFIMeasureLib.core.sample import sample_grid, write_label_map
-
-        phantom = Phantom()
-        grid = sample_grid((0.9, 0.9, 3.0))
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "phantom.seg.nrrd"
-            write_label_map(path, phantom.label_map(grid), grid, phantom.label_names())
-            node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "phantom")
-            storage = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationStorageNode")
-            storage.SetFileName(str(path))
-            self.assertTrue(storage.ReadData(node))
-        study = IFIMeasureLogic().measure(node)
+        self.delayDisplay(_("Measuring the phantom"))
+        phantom = sample_phantom()
+        result = self._measured().result
         for side in Side:
-            space = study.hips[side].spaces["ifs"]
-            true = min(phantom.true_space(side, "ifs", p.level_mm) or 999.0 for p in space.profile)
-            self.assertLess(abs(study.hips[side].results["ifs_axial"].value - true), 0.5)
+            for name in ("ifs", "qfs"):
+                space = result.hips[side].spaces[name]
+                true = min(value for value in (phantom.true_space(side, name, point.level_mm) for point in space.profile) if value is not None)
+                self.assertLess(abs(result.hips[side].results[f"{name}_axial"].value - true), 0.5)
+            true = phantom.truth(side).angles_deg["neck_shaft_angle"]
+            self.assertLess(abs(result.hips[side].results["neck_shaft_angle"].value - true), 1.0)
 
-    def test_AnEmptySegmentationIsRefused(self):
+    def test_LandmarkMovedByHandIsMeasuredAgain(self):
+        self.delayDisplay(_("Moving a landmark"))
+        live = self._measured()
+        before = live.result.hips[Side.RIGHT].results["neck_shaft_angle"].value
+        node = live.nodes.landmark_node(Side.RIGHT)
+        index = live.index(Side.RIGHT, "femoral_neck_center")
+        place = [0.0, 0.0, 0.0]
+        node.GetNthControlPointPositionWorld(index, place)
+        node.SetNthControlPointPositionWorld(index, place[0], place[1], place[2] - 4.0)
+        self.assertGreater(abs(live.update().hips[Side.RIGHT].results["neck_shaft_angle"].value - before), 1.0)
+        live.unset(Side.RIGHT, "femoral_neck_center")
+        self.assertNotIsInstance(live.update().hips[Side.RIGHT].results["neck_shaft_angle"], Measured)
+
+    def test_SavedSceneBringsTheStudyBack(self):
+        import tempfile
+
+        self.delayDisplay(_("Saving and loading the scene"))
+        before = self._measured().result
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "scene.mrb")
+            self.assertTrue(slicer.util.saveScene(path))
+            slicer.mrmlScene.Clear(0)
+            slicer.util.loadScene(path)
+        logic = IFIMeasureLogic()
+        (nodes,) = logic.studies()
+        after = logic.live(nodes.record).update()
+        for side in Side:
+            for name, result in before.hips[side].results.items():
+                if isinstance(result, Measured):
+                    self.assertAlmostEqual(after.hips[side].results[name].value, result.value, delta=1e-3)
+
+    def test_BadInputIsRefused(self):
+        self.delayDisplay(_("Trying an empty segmentation"))
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "empty")
         with self.assertRaises(IFIMeasureError):
             IFIMeasureLogic().measure(node)
+        self.assertEqual(IFIMeasureLogic().studies(), [])
+
+    def test_PanelMeasuresThePhantom(self):
+        if slicer.util.mainWindow() is None:
+            self.delayDisplay(_("There is no main window, so the panel is not tried"))
+            return
+        self.delayDisplay(_("Trying the panel"))
+        slicer.util.selectModule("IFIMeasure")
+        *volumes, segmentation = makeSampleData()
+        widget = slicer.modules.ifimeasure.widgetRepresentation().self()
+        widget.ui.volumeSelector.setCurrentNode(volumes[0])
+        widget.ui.segmentationSelector.setCurrentNode(segmentation)
+        slicer.app.processEvents()
+        widget.ui.placeFromBonesButton.click()
+        slicer.app.processEvents()
+        self.assertIn("mm", widget.ui.measurementTable.item(0, 1).text())
+        widget.ui.layoutButton.click()
+        widget.ui.restoreLayoutButton.click()
+        slicer.util.selectModule("Data")
+        self.assertEqual(widget._observed, [])

@@ -84,6 +84,27 @@ def test_mrml_knows_no_qt_and_no_application():
         assert "slicer.app" not in path.read_text() and "slicer.mrmlScene" not in path.read_text()
 
 
+def test_only_the_module_file_knows_the_panels_parts():
+    for path in MODULE.glob("IFIMeasureLib/**/*.py"):
+        if path.parent.name != "gui":
+            assert not any("gui" in name.split(".") for name in imports(path)), path.name
+
+
+def test_files_are_loaded_in_the_application_without_packages_it_lacks():
+    allowed = {"contextlib", "logging", "os", "pathlib", "sys", "qt", "slicer", "vtk", "IFIMeasureLib"}
+    tree = ast.parse((MODULE / "IFIMeasure.py").read_text())
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            assert {alias.name.split(".")[0] for alias in node.names} <= allowed
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module.split(".")[0] in allowed
+
+
+def test_every_landmark_has_a_picture():
+    ids = {entry["id"] for entry in json.loads((MODULE / "Resources" / "Definitions" / "landmarks.json").read_text())["landmarks"]}
+    assert {p.stem for p in (MODULE / "Resources" / "Icons" / "Landmarks").glob("*.png")} == ids
+
+
 def test_versions_agree():
     namespace: dict[str, str] = {}
     exec((MODULE / "IFIMeasureLib" / "__init__.py").read_text(), namespace)
@@ -95,7 +116,7 @@ def test_versions_agree():
 def test_every_control_of_the_panel_that_a_person_uses_has_a_tooltip():
     tree = ElementTree.parse(MODULE / "Resources" / "UI" / "IFIMeasure.ui")
     for widget in tree.iter("widget"):
-        if widget.get("class") in ("qMRMLNodeComboBox",):
+        if widget.get("class") in ("qMRMLNodeComboBox", "ctkPathLineEdit", "QPushButton", "QCheckBox", "QComboBox", "QSpinBox", "QTableWidget", "QPlainTextEdit"):
             assert widget.find("property[@name='toolTip']") is not None, widget.get("name")
 
 
