@@ -1,6 +1,6 @@
 """Benchmarks: accuracy against known truth, and speed as ratios against what people would use instead.
 
-    python Testing/Benchmarks/bench.py [--only phantom,methods,bodyparts,grids,speed,memory,imports] [--cases 50]
+    python Testing/Benchmarks/bench.py [--only phantom,methods,bodyparts,grids,speed,memory,imports,live] [--cases 50]
 
 Every figure is measured in this run. Limits stand beside the figures; the exit code is 1 where one is missed.
 """
@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from cases import (
@@ -400,7 +401,91 @@ def imports(cases: int) -> None:
     line("IFIMeasureLib with all of core", seconds("import IFIMeasureLib, IFIMeasureLib.core.study, IFIMeasureLib.core.tables"), "s", 0.3)
 
 
-SECTIONS = {f.__name__: f for f in (phantom, methods, bodyparts, grids, speed, memory, imports)}
+def live(cases: int) -> None:
+    """The module: dragging, placing, opening and switching, on slicer-core and (the panel) on the stand-in of the application."""
+    from IFIMeasureLib.core.imaging import Grid as AnyGrid
+    from IFIMeasureLib.core.imaging import Segmentation, SegmentRef
+    from IFIMeasureLib.core.study import resolve_structures
+    from IFIMeasureLib.mrml.live import LiveStudy
+    from IFIMeasureLib.mrml.sample_scene import add_sample_bones
+    from IFIMeasureLib.mrml.scene import add_segments, create_scene
+    from IFIMeasureLib.mrml.study_nodes import StudyNodes
+
+    def study_of(scene: Any, segmentation: Any) -> LiveStudy:
+        nodes = StudyNodes.create(scene, "case")
+        nodes.segmentation = segmentation
+        return LiveStudy(nodes)
+
+    def add(scene: Any, labels: np.ndarray, names: dict[int, str], grid: AnyGrid) -> Any:
+        array, turned = canonical(labels, grid.affine)
+        source = Segmentation([array], turned, [SegmentRef(n, 0, v) for v, n in names.items()], Path("x"), True)
+        masks = ((structure, source.mask(refs)) for structure, refs in resolve_structures(source, None).items())
+        return add_segments(scene, turned, [(structure.id, structure.side, mask) for structure, mask in masks if mask is not None], "case")
+
+    print("The module, without the application")
+    headless = create_scene()
+    labels, names, grid = large_case()
+    large = study_of(headless.scene, add(headless.scene, labels, names, grid))
+    start = time.perf_counter()
+    large.place_from_bones()
+    line(f"place from bones and measure, {' x '.join(map(str, labels.shape))}", time.perf_counter() - start, "s", 5.0)
+    sample = study_of(headless.scene, add_sample_bones(headless.scene))
+    sample.place_from_bones()
+    node = sample.nodes.landmark_node(Side.LEFT)
+    index = sample.index(Side.LEFT, "lesser_trochanter_tip")
+    place = np.array(node.GetNthControlPointPosition(index))
+    nodes_before = headless.scene.GetNumberOfNodes()
+    seconds = []
+    for step in range(1000):
+        node.SetNthControlPointPosition(index, *(place + [0.0, 1.5 * np.sin(step), 2.0 * np.cos(step)]))
+        start = time.perf_counter()
+        sample.update(draft=True)
+        seconds.append(time.perf_counter() - start)
+    line("drag step of the lesser trochanter's tip, median of 1000", 1000 * float(np.median(seconds)), "ms", 50.0)
+    line("drag step of the lesser trochanter's tip, 95th percentile", 1000 * float(np.quantile(seconds, 0.95)), "ms")
+    line("nodes that 1000 drag steps left behind", headless.scene.GetNumberOfNodes() - nodes_before, "", 0.0)
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Python" / "host"))
+    try:
+        import test_panel
+    except BaseException as error:  # pytest skips by an exception of its own
+        print(f"  the panel: left out, {error}")
+        return
+    panel = test_panel.Panel()
+    start = time.perf_counter()
+    test_panel.Panel.open_again(panel)
+    line("opening the module (stand-in of the application)", 1000 * (time.perf_counter() - start), "ms", 300.0)
+    for _ in range(5):
+        segmentation = add_sample_bones(panel.scene)
+        panel.ui.studySelector.setCurrentNode(None)
+        panel.turn()
+        panel.ui.segmentationSelector.setCurrentNode(segmentation)
+        panel.turn()
+        panel.place()
+    records = [s.record for s in panel.widget.logic.studies()]
+    seconds = []
+    for number in range(10):
+        start = time.perf_counter()
+        panel.ui.studySelector.setCurrentNode(records[number % 5])
+        panel.turn()
+        seconds.append(time.perf_counter() - start)
+    line("switching among 5 measured studies (stand-in), worst of 10", 1000 * max(seconds), "ms", 200.0)
+    node = panel.live.nodes.landmark_node(Side.LEFT)
+    index = panel.live.index(Side.LEFT, "lesser_trochanter_tip")
+    place = np.array(node.GetNthControlPointPosition(index))
+    node.InvokeEvent(node.PointStartInteractionEvent)
+    observers = len(panel.widget.Observations)
+    seconds = []
+    for step in range(300):
+        start = time.perf_counter()
+        node.SetNthControlPointPosition(index, *(place + [0.0, 1.5 * np.sin(step), 2.0 * np.cos(step)]))
+        panel.turn()
+        seconds.append(time.perf_counter() - start)
+    node.InvokeEvent(node.PointEndInteractionEvent)
+    line("drag step with the panel's tables (stand-in), median of 300", 1000 * float(np.median(seconds)), "ms", 50.0)
+    line("observers that the drag left behind", len(panel.widget.Observations) - observers, "", 0.0)
+
+
+SECTIONS = {f.__name__: f for f in (phantom, methods, bodyparts, grids, speed, memory, imports, live)}
 
 
 def main() -> int:

@@ -95,6 +95,12 @@ def structure_from_name(name: str, extra_names: dict[str, str] | None = None) ->
     return None
 
 
+@functools.lru_cache(maxsize=None)
+def names_of_other_programs() -> dict[str, str]:
+    """Return the names that the presets' programs give to structures of ours, as name to structure id."""
+    return {name: structure for names in read_json("Definitions/structures.json")["preset_names"].values() for name, structure in names.items()}
+
+
 def parse_structure(text: Any, where: str) -> Structure:
     """Return the structure that a mapping names.
 

@@ -76,6 +76,7 @@ def landmark_label(side: Side, landmark_id: str) -> str:
     return f"{side.value.capitalize()} {title[0].lower()}{title[1:]}"
 
 
+@functools.lru_cache(maxsize=256)
 def parse_label(label: str) -> tuple[Side, str] | None:
     """Return the side and id that a control point's label (or ``left lesser_trochanter_tip``) means; None where none."""
     words = re.sub(r"[^a-z0-9]+", " ", label.lower()).split()

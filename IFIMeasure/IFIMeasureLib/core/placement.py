@@ -575,7 +575,7 @@ def place_attachments(femur: BoneField, hip: BoneField, found: Found) -> None:
     tip = found.points.get("lesser_trochanter_tip")
     lowest = found.points.get("ischial_tuberosity_lowest")
     wanted = {"quadratus_ischium_superior": 1.45, "quadratus_ischium_inferior": 0.35}
-    hip_points, _hip_normals = hip.surface
+    hip_points, _ = hip.surface
     for name, up in wanted.items():
         if lowest is None:
             found.missing[name] = "it is found from the lowest point of the ischium, which is missing."

@@ -16,7 +16,8 @@ from .values import Array
 
 _THIN_SLICE_MM = 2.0
 _CUT_STEP_MM = 1.0
-_COARSE_PLANES = 6
+_COARSE_PLANES = 4
+_COARSE_REACH_MM = 55.0
 
 
 Region = Callable[[Array], Array]
@@ -151,29 +152,33 @@ def coarse_space(
     lateral: list[tuple[BoneField, Region | None]],
     levels: list[tuple[float, int | None]],
     acquired: bool,
+    tip: Array,
 ) -> Space:
     """The same space as :func:`measure_space` gives, in milliseconds but only to some tenths of a millimeter.
 
     For following a point while it is dragged; nothing that is kept or exported comes from it.
+
+    :param tip: tip of the lesser trochanter; surfaces farther than 55 mm from it are left out.
     """
-    levels = levels[:: max(1, len(levels) // _COARSE_PLANES)]
+    levels = levels[:: -(-len(levels) // _COARSE_PLANES)]
     low, high = min(level for level, _ in levels), max(level for level, _ in levels)
-    medial_patches = [_slab(bone, low - 10.0, high + 10.0) for bone, _ in medial]
-    lateral_patches = [_slab(bone, low, high) for bone, _ in lateral]
+    reach = np.array([_COARSE_REACH_MM, _COARSE_REACH_MM, 0.0])
+    bottom, top = np.array([*tip[:2], low]) - reach, np.array([*tip[:2], high]) + reach
+    medial_patches = [_part(bone, bottom - [0, 0, 6.0], top + [0, 0, 6.0]) for bone, _ in medial]
+    lateral_patches = [_part(bone, bottom, top) for bone, _ in lateral]
     patches = (medial_patches, lateral_patches)
     return _between_surfaces(patches, patches, ([r for _, r in medial], [r for _, r in lateral]), levels, acquired)
 
 
-def _slab(bone: BoneField, low: float, high: float) -> Patch | None:
-    """The part of a coarse surface between two levels, with a margin of two voxels."""
+def _part(bone: BoneField, low: Array, high: Array) -> Patch | None:
+    """The part of a coarse surface in a box, with a margin of two voxels."""
     grid = bone.grid
-    corners = grid.corners()
-    corners[:, 2] = np.where(corners[:, 2] > corners[:, 2].mean(), high, low)
-    index = grid.to_ijk(corners)[:, 2]
-    start, stop = max(int(np.floor(index.min())) - 2, 0), min(int(np.ceil(index.max())) + 3, grid.shape[2])
-    if stop - start < 2:
+    index = grid.to_ijk(np.array(np.meshgrid(*np.stack([low, high]).T, indexing="ij")).reshape(3, -1).T)
+    start = np.clip(np.floor(index.min(0)).astype(int) - 2, 0, grid.shape)
+    stop = np.clip(np.ceil(index.max(0)).astype(int) + 3, 0, grid.shape)
+    if (stop - start < 2).any():
         return None
-    box = (slice(0, grid.shape[0]), slice(0, grid.shape[1]), slice(start, stop))
+    box = (slice(int(start[0]), int(stop[0])), slice(int(start[1]), int(stop[1])), slice(int(start[2]), int(stop[2])))
     return Patch(np.ascontiguousarray(bone.phi[box]), grid.cropped(box))
 
 

@@ -378,12 +378,11 @@ def _unplaced(person: LandmarkSet | None) -> frozenset[str]:
 def _place(bones: _Bones, person: LandmarkSet | None, fill: bool) -> tuple[LandmarkSet, Found]:
     """Final landmarks of one side: a person's where there are some, else those found; what hangs on them follows."""
     found = replace(bones.found, points=dict(bones.found.points), missing=dict(bones.found.missing))
-    if person is not None:
-        for key in ("lesser_trochanter_tip", "ischial_tuberosity_lowest"):
-            place = position(person, key)
-            if place is not None and person[key].state is LandmarkState.MANUAL:
-                found.points[key] = to_ras(place, bones.side)
-                found.missing.pop(key, None)
+    for key in ("lesser_trochanter_tip", "ischial_tuberosity_lowest"):
+        place = position(person, key) if person is not None and person[key].state is LandmarkState.MANUAL else None
+        if place is not None:
+            found.points[key] = to_ras(place, bones.side)
+            found.missing.pop(key, None)
     place_attachments(bones.fields["femur"], bones.fields["hip"], found)
     automatic = empty_landmarks()
     for key in automatic:
@@ -444,13 +443,14 @@ def _measure_spaces(bones: _Bones, landmarks: LandmarkSet, grid: Grid, draft: bo
     belongs = lesser_trochanter_region(tip, radius)
     head = position(landmarks, "femoral_head_center")
     ischium = None if head is None else ischium_region(to_ras(head, side), radius)
-    ifs: Space | NotMeasurable = _between(bones, [("hip", ischium)], [("femur", belongs)], levels, acquired, draft)
+    draft_at = tip if draft else None
+    ifs: Space | NotMeasurable = _between(bones, [("hip", ischium)], [("femur", belongs)], levels, acquired, draft_at)
     if isinstance(ifs, Space) and ifs.axial is None and (2, -1) in bones.turned["hip"].cut:
         ifs = NotMeasurable("the field of view ends above the ischium at the level of the lesser trochanter.", ("ischial_tuberosity_lateral",))
-    qfs = _quadratus_space(bones, landmarks, levels, acquired, belongs, draft)
+    qfs = _quadratus_space(bones, landmarks, levels, acquired, belongs, draft_at)
     point = None
     if isinstance(qfs, Space) and qfs.axial is not None and {"hamstring", "iliopsoas"} <= bones.turned.keys():
-        tendons = _between(bones, [("hamstring", None)], [("iliopsoas", None)], [(qfs.axial.level_mm, qfs.axial.slice_number)], True, draft)
+        tendons = _between(bones, [("hamstring", None)], [("iliopsoas", None)], [(qfs.axial.level_mm, qfs.axial.slice_number)], True, draft_at)
         point = tendons.axial.lateral_point if tendons.axial is not None else None
     return _Spaces({"ifs": ifs, "qfs": qfs}, point)
 
@@ -458,14 +458,14 @@ def _measure_spaces(bones: _Bones, landmarks: LandmarkSet, grid: Grid, draft: bo
 _Structures = list[tuple[str, Union[Region, None]]]
 
 
-def _between(bones: _Bones, medial: _Structures, lateral: _Structures, levels: list[tuple[float, int | None]], acquired: bool, draft: bool) -> Space:
-    """The space between structures: from refined surfaces, or (draft) from the coarse ones that placement searched."""
-    if not draft:
+def _between(bones: _Bones, medial: _Structures, lateral: _Structures, levels: list[tuple[float, int | None]], acquired: bool, draft_at: Array | None) -> Space:
+    """The space between structures: from refined surfaces, or (a draft around a point) from the coarse ones that placement searched."""
+    if draft_at is None:
         return measure_space([(bones.turned[k], r) for k, r in medial], [(bones.turned[k], r) for k, r in lateral], levels, acquired)
     for key, _ in (*medial, *lateral):
         if key not in bones.fields:
             bones.fields[key] = BoneField(bones.turned[key])
-    return coarse_space([(bones.fields[k], r) for k, r in medial], [(bones.fields[k], r) for k, r in lateral], levels, acquired)
+    return coarse_space([(bones.fields[k], r) for k, r in medial], [(bones.fields[k], r) for k, r in lateral], levels, acquired, draft_at)
 
 
 def _thick(grid: Grid) -> tuple[str, ...]:
@@ -475,13 +475,15 @@ def _thick(grid: Grid) -> tuple[str, ...]:
     return (f"slices are {step:.3g} mm apart: the smallest space may lie between two slices",)
 
 
-def _quadratus_space(bones: _Bones, landmarks: LandmarkSet, levels: list[tuple[float, int | None]], acquired: bool, belongs: Region, draft: bool) -> Space | NotMeasurable:
+def _quadratus_space(
+    bones: _Bones, landmarks: LandmarkSet, levels: list[tuple[float, int | None]], acquired: bool, belongs: Region, draft_at: Array | None
+) -> Space | NotMeasurable:
     """QFS from the tendons' segments where they exist, else from landmarks that a person placed."""
     if "hamstring" in bones.turned:
         lateral: _Structures = [("femur", belongs)]
         if "iliopsoas" in bones.turned:
             lateral.append(("iliopsoas", None))
-        return _between(bones, [("hamstring", None)], lateral, levels, acquired, draft)
+        return _between(bones, [("hamstring", None)], lateral, levels, acquired, draft_at)
     place = position(landmarks, "hamstring_tendon_superolateral")
     if place is None:
         return NotMeasurable(

@@ -40,6 +40,8 @@ def create_scene() -> Headless:
     scene = slicer.vtkMRMLScene()
     application = slicer.vtkSlicerApplicationLogic()
     application.SetMRMLScene(scene)
+    # the application's color logic would register it, but that one looks for files only an application has
+    scene.RegisterNodeClass(slicer.vtkMRMLColorLegendDisplayNode())
     headless = Headless(scene, application)
     for name in ("vtkMRMLColorLogic", *(f"vtkSlicer{n}Logic" for n in _MODULE_LOGICS), "vtkSlicerSubjectHierarchyModuleLogic", "vtkSlicerSegmentationsModuleLogic"):
         logic = getattr(slicer, name)()
@@ -48,6 +50,7 @@ def create_scene() -> Headless:
         logic.SetMRMLScene(scene)
         if hasattr(logic, "AddDefaultColorNodes"):
             logic.AddDefaultColorNodes()
+        application.SetModuleLogic(name.removeprefix("vtkSlicer").removeprefix("vtkMRML").removesuffix("Logic").removesuffix("Module"), logic)
         headless.logics.append(logic)
     return headless
 

@@ -62,6 +62,14 @@ class Panel:
         self.widget.setup()
         self.enter()
 
+    def open_again(self) -> None:
+        """Make the widget anew and enter it, as the application does the first time."""
+        self.widget.cleanup()
+        self.parent = APP.wrap(APP.WidgetParent())
+        self.widget = self.module.IFIMeasureWidget(self.parent)
+        self.widget.setup()
+        self.enter()
+
     @property
     def ui(self):
         return self.widget.ui
@@ -173,6 +181,55 @@ def test_a_point_that_is_moved_becomes_one_by_hand_and_is_measured_at_once(place
     placed.place()  # what a person placed stays
     assert placed.state("femoral_neck_center", Side.RIGHT) == "◆ by hand"
     assert np.allclose(node.GetNthControlPointPositionWorld(index), place + [0, 0, -5.0])
+
+
+def test_undo_of_a_moved_point_brings_place_origin_and_value_back(placed):
+    before = placed.value("neck_shaft_angle", Side.RIGHT)
+    node = placed.live.nodes.landmark_node(Side.RIGHT)
+    index = placed.live.index(Side.RIGHT, "femoral_neck_center")
+    placed.scene.SetUndoOn()
+    node.SetUndoEnabled(True)
+    placed.scene.SaveStateForUndo()
+    node.SetNthControlPointPositionWorld(index, *(np.array(node.GetNthControlPointPositionWorld(index)) + [0, 0, -5.0]))
+    placed.turn()
+    assert placed.value("neck_shaft_angle", Side.RIGHT) != before
+    placed.scene.Undo()
+    placed.turn()
+    assert placed.value("neck_shaft_angle", Side.RIGHT) == before
+    assert placed.state("femoral_neck_center", Side.RIGHT) == "● from bones"
+
+
+def test_bones_and_landmarks_moved_together_by_a_transform_stay_as_they_were(placed):
+    import vtk
+
+    before = {(m.id, side): placed.value(m.id, side) for m in MEASUREMENTS if m.compute for side in Side}
+    transform = placed.scene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "table")
+    matrix = vtk.vtkMatrix4x4()
+    for row, shift in enumerate((12.0, -30.0, 55.0)):
+        matrix.SetElement(row, 3, shift)
+    transform.SetMatrixTransformToParent(matrix)
+    for node in (placed.nodes["segmentation"], placed.nodes["t1"], *(placed.live.nodes.landmark_node(side) for side in Side)):
+        node.SetAndObserveTransformNodeID(transform.GetID())
+    placed.turn()
+    assert "lies under a transform" in placed.ui.statusLabel.text
+    assert {(m.id, side): placed.value(m.id, side) for m in MEASUREMENTS if m.compute for side in Side} == before
+    assert placed.state("femoral_head_center", Side.RIGHT) == "● from bones"
+    warp = placed.scene.AddNewNodeByClass("vtkMRMLTransformNode", "warp")
+    warp.SetAndObserveTransformToParent(vtk.vtkThinPlateSplineTransform())
+    placed.nodes["segmentation"].SetAndObserveTransformNodeID(warp.GetID())
+    placed.turn()
+    assert "which is not linear" in placed.ui.statusLabel.text
+    assert placed.value("ifs_axial", Side.LEFT) == "–"
+
+
+def test_renamed_nodes_are_still_the_same(placed):
+    before = placed.value("ifs_axial", Side.LEFT)
+    placed.nodes["segmentation"].SetName("Knochen")
+    placed.live.nodes.landmark_node(Side.LEFT).SetName("links")
+    placed.live.nodes.record.SetName("Fall 7")
+    placed.turn()
+    placed.place()
+    assert placed.value("ifs_axial", Side.LEFT) == before
 
 
 def test_many_changes_in_one_turn_are_measured_once(placed, monkeypatch):

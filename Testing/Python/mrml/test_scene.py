@@ -248,6 +248,8 @@ def test_the_structure_of_a_segment_is_known_by_name_or_by_terminology(headless)
     segment = slicer.vtkSegment()
     segment.SetName("Right femur")
     assert guess_structure(segment) == "femur_right"
+    segment.SetName("left_psoas_major")  # as other programs name what we take the iliopsoas from
+    assert guess_structure(segment) == "iliopsoas_left"
     segment.SetName("Segment_1")
     assert guess_structure(segment) == ""
     segment.SetTag("TerminologyEntry", "Segmentation category and type~SCT^123037004^Anatomical Structure~SCT^71341001^Femur~SCT^7771000^Left~Anatomic codes~^^~^^")
