@@ -36,7 +36,7 @@ class IFIMeasure(ScriptedLoadableModule):
         self.parent.helpText = _(
             "Places landmarks on both hips and measures the ischiofemoral and quadratus femoris spaces, in 3D and slice by slice, "
             'from a segmentation of the bones. Version {version}. For research; not a medical device. See the <a href="{url}">documentation</a>.'
-        ).format(version=__version__, url="https://github.com/ifimeasure/SlicerIFIMeasure#readme")
+        ).format(version=__version__, url="https://github.com/IFIMeasure/SlicerIFIMeasure#readme")
         self.parent.acknowledgementText = _("Definitions follow Torriani et al., AJR 2009, and later papers; each published value carries its citation.")
         slicer.app.connect("startupCompleted()", registerSampleData)
 
