@@ -24,7 +24,7 @@ from .values import Array
 SMOOTHING_LENGTH_VOXELS = 0.85
 """Length (in voxels of the finest axis) below which bumps are taken as staircase, where the labels allow it."""
 
-SMOOTHING_LENGTH_3D_MM = 0.6
+SMOOTHING_LENGTH_3D_MM = 0.65
 """For distances in 3D at least this: a minimum over a whole surface picks its bumps, and fine voxels make many small ones."""
 
 _SIGMA_VOXELS = 0.5

@@ -171,14 +171,13 @@ class StudyNodes:
         return found
 
     def show_landmarks(self, side: Side, landmarks: LandmarkSet) -> None:
-        """Write what was placed or looked for automatically; a person's points stay where they are."""
+        """Write landmarks into the scene; points that a person placed in it stay where they are."""
         node = self.landmark_node(side)
         present = self.landmarks(side)
         changing = node.StartModify()
         for key, landmark in landmarks.items():
             index = node.GetControlPointIndexByLabel(landmark_label(side, key))
-            by_person = present[key].state is LandmarkState.MANUAL or present[key] == landmark
-            if index < 0 or by_person or landmark.state is LandmarkState.MANUAL:
+            if index < 0 or present[key].state is LandmarkState.MANUAL or present[key] == landmark:
                 continue
             write_landmark(node, index, key, landmark)
         node.EndModify(changing)

@@ -1,0 +1,316 @@
+"""Segmenting the quadratus femoris from landmarks and image, from a few contours, or out of a joint segment.
+
+The muscle is a quadrilateral plate between ischium and femur. Its four attachment corners give a surface; the
+distance to it gives every voxel a prior, a mixture of Gaussians (muscle, and two kinds of surroundings) fitted
+with that prior gives it a likelihood, and a random walker (L. Grady, IEEE PAMI 2006;28:1768, with the prior models
+of L. Grady, CVPR 2005) draws the border where the image changes. Strokes of a person are certain for the walker.
+``Testing/Benchmarks`` holds the comparison with other methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import scipy
+
+from .imaging import Grid, Mask, Volume
+from .landmarks import LandmarkSet, landmark_definitions, position
+from .values import Array, IFIMeasureError, Side
+
+CORNERS = ("quadratus_ischium_superior", "quadratus_ischium_inferior", "quadratus_femur_superior", "quadratus_femur_inferior")
+"""Landmarks of the four attachment corners."""
+
+HALF_THICKNESS_MM = 5.5
+"""Distance from the muscle's middle surface at which the prior is even; muscles of 6 to 14 mm lie within its slope."""
+
+_PRIOR_SLOPE_MM = 1.6
+_REACH_MM = 14.0
+_PRIOR_WEIGHT = 0.6
+_UNARY = 0.12
+_CONTRAST = 30.0
+_BEYOND = (0.1, 0.2)
+"""How far the plate goes on beyond ischium and femur, in lengths of the fibers: the bones end it, not the corners."""
+_CLEAR_CONTRAST = 6.0
+_BLUR_MM = 0.7
+
+
+@dataclass(frozen=True)
+class Strokes:
+    """What a person marked: points inside and outside the muscle, each (N, 3) RAS millimeter."""
+
+    inside: Array
+    outside: Array
+
+    @classmethod
+    def none(cls) -> Strokes:
+        """Return no strokes."""
+        return cls(np.zeros((0, 3)), np.zeros((0, 3)))
+
+
+def muscle_corners(landmarks: LandmarkSet) -> Array:
+    """Return the four attachment corners (4, 3), RAS millimeter, in the order of :data:`CORNERS`.
+
+    :raises IFIMeasureError: where one is missing; names it and says why.
+    """
+    places = []
+    for key in CORNERS:
+        place = position(landmarks, key)
+        if place is None:
+            why = landmarks[key].reason or "it is not placed yet."
+            raise IFIMeasureError(f"{landmark_definitions()[key].title} is missing, so the muscle cannot be found: {why}")
+        places.append(place)
+    return np.array(places)
+
+
+def plate(corners: Array, count: int = 41) -> tuple[Array, Array]:
+    """Return points (N, 3) of the bilinear surface between the corners and a little beyond, and their parameters (N, 2).
+
+    The first parameter runs from ischium (0) to femur (1), the second from the upper (0) to the lower border (1).
+    """
+    u, v = (g.reshape(-1, 1) for g in np.meshgrid(np.linspace(-_BEYOND[0], 1 + _BEYOND[1], count), np.linspace(0, 1, count), indexing="ij"))
+    a, b, c, d = corners
+    points = (1 - u) * ((1 - v) * a + v * b) + u * ((1 - v) * c + v * d)
+    return points, np.concatenate([u, v], axis=1)
+
+
+def segment_muscle(volume: Volume, landmarks: LandmarkSet, others: Mapping[str, Mask], side: Side, strokes: Strokes | None = None) -> Mask:
+    """Segment the quadratus femoris of one side from its corners and the image.
+
+    :param volume: T1, T2 (fat-suppressed or not), or the water image of Dixon.
+    :param others: structures that are not the muscle, by id: bones (the marrow of ``femur`` tells what fat looks like), tendons.
+    :param strokes: what a person marked as inside and outside.
+    :returns: the muscle on the image's grid, cropped.
+    :raises IFIMeasureError: where a corner is missing, lies outside the image, or the image shows no muscle there.
+    """
+    corners = muscle_corners(landmarks)
+    region = _Region.around(volume, corners, side)
+    region.exclude(others.values())
+    levels = signal_levels(region, others.get("femur"))
+    if abs(levels.muscle - levels.fat) < _CLEAR_CONTRAST * levels.noise:
+        # hardly any contrast: a voxel alone says little, its neighborhood more
+        sigma = _BLUR_MM / region.grid.spacing
+        region.image = scipy.ndimage.gaussian_filter(region.image, sigma)
+        levels = signal_levels(region, others.get("femur"))
+    return region.mask(_walk(region, levels, strokes or Strokes.none()))
+
+
+@dataclass
+class _Region:
+    """The part of an image around the plate: intensities, distance to the plate, which voxels count."""
+
+    image: Array
+    grid: Grid
+    distance: Array
+    along: Array
+    free: Array
+    whole: tuple[int, int, int]
+    start: Array
+
+    @classmethod
+    def around(cls, volume: Volume, corners: Array, side: Side) -> _Region:
+        grid = volume.grid
+        corner_index = grid.to_ijk(corners)
+        outside = ((corner_index < -0.5) | (corner_index > np.array(grid.shape) - 0.5)).any(1)
+        if outside.any():
+            names = ", ".join(landmark_definitions()[k].title for k, o in zip(CORNERS, outside) if o)
+            raise IFIMeasureError(
+                f"{volume.path.name}: the image does not reach the {side.value} quadratus femoris ({names} lies outside it); give an image that shows the whole muscle."
+            )
+        surface, parameters = plate(corners)
+        index = grid.to_ijk(surface)
+        margin = np.ceil((_REACH_MM + 1.0) / grid.spacing)
+        start = np.clip(np.floor(index.min(0) - margin), 0, grid.shape).astype(int)
+        stop = np.clip(np.ceil(index.max(0) + margin) + 1, 0, grid.shape).astype(int)
+        box = (slice(start[0], stop[0]), slice(start[1], stop[1]), slice(start[2], stop[2]))
+        image = np.asarray(volume.array[box], dtype=np.float32)
+        if not np.isfinite(image).all():
+            raise IFIMeasureError(f"{volume.path.name}: the image holds values that are no finite numbers around the muscle; give another image.")
+        if np.ptp(image) == 0:
+            raise IFIMeasureError(f"{volume.path.name}: the image is constant around the muscle, so nothing can be told apart; give another image.")
+        part = grid.cropped(box)
+        places = part.to_ras(np.stack(np.meshgrid(*[np.arange(n, dtype=float) for n in image.shape], indexing="ij"), axis=-1))
+        distance, nearest = scipy.spatial.cKDTree(surface).query(places)
+        return cls(image, part, distance, parameters[nearest, 0], distance <= _REACH_MM, grid.shape, start)
+
+    def exclude(self, others: Iterable[Mask]) -> None:
+        for mask in others:
+            self.free &= ~resampled(mask, self.grid)
+
+    def mask(self, inside: Array) -> Mask:
+        found = np.flatnonzero(inside)
+        if not len(found):
+            raise IFIMeasureError("no muscle was found between the corners; check the corners and the image, or draw a stroke inside the muscle.")
+        used = [np.flatnonzero(inside.any(axis=tuple(b for b in range(3) if b != a))) for a in range(3)]
+        low = np.array([max(int(u[0]) - 1, 0) for u in used])
+        high = np.array([min(int(u[-1]) + 2, n) for u, n in zip(used, inside.shape)])
+        box = (slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2]))
+        cut = frozenset(
+            (axis, end)
+            for axis in range(3)
+            for end, place, edge in ((-1, self.start[axis] + int(used[axis][0]), 0), (1, self.start[axis] + int(used[axis][-1]), self.whole[axis] - 1))
+            if place == edge
+        )
+        return Mask(inside[box], self.grid.cropped(box), cut)
+
+
+def resampled(mask: Mask, grid: Grid) -> Array:
+    """Return a mask on another grid: the voxels whose centers lie in one of the mask's voxels."""
+    matrix = np.linalg.inv(mask.grid.affine) @ grid.affine
+    return np.asarray(scipy.ndimage.affine_transform(mask.array.astype(np.uint8), matrix[:3, :3], matrix[:3, 3], output_shape=grid.shape, order=0, mode="constant", cval=0) > 0)
+
+
+def _prior(region: _Region) -> Array:
+    return np.asarray(1.0 / (1.0 + np.exp((region.distance - HALF_THICKNESS_MM) / _PRIOR_SLOPE_MM)))
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Signals of fat and of muscle nearby, and the standard deviation of the noise."""
+
+    fat: float
+    muscle: float
+    noise: float
+
+
+def signal_levels(region: _Region, femur: Mask | None) -> Levels:
+    """Signals of fat and muscle around the plate: fat as in the femur's marrow, which is fatty in adults.
+
+    Without marrow in the image (or where it looks like muscle, as in CT), the two clusters of the surroundings.
+    """
+    free = region.free
+    noise = _noise(region.image, free)
+    around = region.image[free]
+    clusters = _two_means(around)
+    marrow = np.zeros(0)
+    if femur is not None:
+        inside = resampled(femur, region.grid)
+        spacing = region.grid.spacing
+        deep = scipy.ndimage.distance_transform_edt(inside, sampling=spacing) > 4.0
+        marrow = region.image[deep]
+    if len(marrow) < 50:
+        core = float(np.median(region.image[free & (region.distance < 2.5)]))
+        fat, muscle = sorted(clusters, key=lambda c: -abs(c - core))
+        return Levels(fat, muscle, noise)
+    fat = min(clusters, key=lambda c: abs(c - float(np.median(marrow))))
+    muscle = next(c for c in clusters if c != fat)
+    return Levels(fat, muscle, noise)
+
+
+def _two_means(values: Array) -> tuple[float, float]:
+    """Centers of two clusters of values, robust against a few outliers: medians, from the outer deciles."""
+    low, high = (float(v) for v in np.quantile(values, [0.1, 0.9]))
+    for _ in range(20):
+        middle = 0.5 * (low + high)
+        below, above = values[values <= middle], values[values > middle]
+        if not len(below) or not len(above):
+            break
+        low, high = float(np.median(below)), float(np.median(above))
+    return low, high
+
+
+def posterior(region: _Region, levels: Levels, rounds: int = 15) -> Array:
+    """Probability of the muscle by a mixture of three Gaussians whose weights follow the prior; the region's shape.
+
+    The Gaussians are this muscle (which fat and edema may have changed), fat, and other muscles. They stay as
+    narrow as noise and a little unevenness allow, so that none of them swallows another.
+    """
+    free = region.free
+    values, prior = region.image[free].astype(float), _prior(region)[free]
+    along, distance = region.along[free], region.distance[free]
+    gap = levels.muscle - levels.fat
+    contrast = max(abs(gap), 3.0 * levels.noise)
+    lean = (values - levels.fat) / (gap if abs(gap) > 1e-6 else 1.0)  # 0 in fat, 1 in muscle, more in edema
+    core = (distance < 3.0) & (along > 0.1) & (along < 0.9)
+    if core.sum() < 10:
+        raise IFIMeasureError("bones or the image's edge leave no room for a muscle between the corners; check the corners.")
+    of_muscle = core & (lean > 0.3)
+    start = float(np.median(values[of_muscle])) if of_muscle.sum() >= max(10, 0.1 * core.sum()) else levels.muscle
+    mean = np.array([start, levels.fat, levels.muscle])
+    widest = np.array([1.2, 1.5, 1.2]) * levels.noise + np.array([0.12, 0.15, 0.12]) * contrast
+    sd = widest.copy()
+    share = np.array([0.5, 0.5])
+    for _ in range(rounds):
+        density = _gaussians(values, mean, sd)
+        weight = np.concatenate([prior * density[:1], (1 - prior) * share[:, None] * density[1:]])
+        weight /= weight.sum(0)
+        total = np.maximum(weight.sum(1), 1e-6)
+        new = (weight @ values) / total
+        mean[0] = np.clip(new[0], *sorted((levels.fat + 0.3 * gap, levels.fat + 6.0 * gap)))
+        mean[1:] = np.clip(new[1:], mean[1:] - 0.1 * contrast, mean[1:] + 0.1 * contrast)
+        spread = np.sqrt((weight * (values - mean[:, None]) ** 2).sum(1) / total)
+        sd = np.clip(spread, 0.8 * levels.noise, widest)
+        share = np.maximum(total[1:] / total[1:].sum(), 0.1)
+    density = _gaussians(values, mean, sd)
+    muscle = prior**_PRIOR_WEIGHT * density[0]
+    result = np.zeros(region.image.shape)
+    result[free] = muscle / (muscle + (1 - prior) ** _PRIOR_WEIGHT * (share[:, None] * density[1:]).sum(0))
+    return result
+
+
+def _gaussians(values: Array, mean: Array, sd: Array) -> Array:
+    """Densities (N, values) with a floor, so that an outlier is no certainty."""
+    return np.asarray(np.exp(-0.5 * ((values - mean[:, None]) / sd[:, None]) ** 2) / sd[:, None] + 1e-4 / sd.max())
+
+
+def _walk(region: _Region, levels: Levels, strokes: Strokes) -> Array:
+    """Random walker with priors on the region's free voxels; True where muscle is likelier."""
+    belief = posterior(region, levels)
+    free = region.free.copy()
+    fixed = np.zeros(free.shape, np.int8)
+    for points, value in ((strokes.inside, 1), (strokes.outside, -1)):
+        if len(points):
+            index = np.round(region.grid.to_ijk(points)).astype(int)
+            index = index[((index >= 0) & (index < free.shape)).all(1)]
+            fixed[tuple(index.T)] = value
+    free |= fixed != 0
+    number = np.full(free.shape, -1)
+    count = int(free.sum())
+    number[free] = np.arange(count)
+    rows, columns, weights = [], [], []
+    finest = float(region.grid.spacing.min())
+    for axis in range(3):
+        first = tuple(slice(None, -1) if a == axis else slice(None) for a in range(3))
+        second = tuple(slice(1, None) if a == axis else slice(None) for a in range(3))
+        both = free[first] & free[second]
+        step = (region.image[second] - region.image[first])[both] / levels.noise
+        near = (finest / float(region.grid.spacing[axis])) ** 2
+        rows.append(number[first][both])
+        columns.append(number[second][both])
+        weights.append(near * (np.exp(-(step**2) / _CONTRAST) + 1e-3))
+    i, j, w = (np.concatenate(x) for x in (rows, columns, weights))
+    probability = belief[free]
+    unary = np.full(count, _UNARY)
+    target = probability.copy()
+    marked = fixed[free]
+    unary[marked != 0] = 1e3
+    target[marked != 0] = (marked[marked != 0] > 0).astype(float)
+    degree = np.bincount(i, w, count) + np.bincount(j, w, count)
+    matrix = scipy.sparse.coo_matrix(
+        (np.concatenate([-w, -w, degree + unary]), (np.concatenate([i, j, np.arange(count)]), np.concatenate([j, i, np.arange(count)]))), shape=(count, count)
+    ).tocsr()
+    solution, _ = scipy.sparse.linalg.cg(matrix, unary * target, x0=target, rtol=1e-4, maxiter=400, M=scipy.sparse.diags(1.0 / (degree + unary)))
+    inside = np.zeros(free.shape, bool)
+    inside[free] = solution > 0.5
+    return _largest(inside, region.distance, fixed > 0)
+
+
+def _noise(image: Array, free: Array) -> float:
+    """Standard deviation of the noise, from differences of neighbors (Laplacian), robust against edges."""
+    step = np.diff(image, 2, axis=0)[free[1:-1]]
+    return float(max(1.4826 * np.median(np.abs(step)) / np.sqrt(6.0), 1e-3 * float(np.ptp(image))))
+
+
+def _largest(inside: Array, distance: Array, marked: Array) -> Array:
+    """Keep the piece that holds most of the plate, and those that a person marked; fill holes slice by slice."""
+    labels, count = scipy.ndimage.label(inside)
+    if count == 0:
+        return inside
+    core = np.bincount(labels[distance < 3.0], minlength=count + 1)
+    core[0] = -1
+    keep = {int(core.argmax()), *(int(n) for n in np.unique(labels[marked]) if n)}
+    kept = np.isin(labels, list(keep))
+    for k in range(kept.shape[2]):
+        kept[:, :, k] = scipy.ndimage.binary_fill_holes(kept[:, :, k])
+    return np.asarray(kept)
