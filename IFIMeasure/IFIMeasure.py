@@ -96,6 +96,9 @@ class IFIMeasureParameterNode:
     replaceResults: bool = False
 
 
+CONTRASTS = ("", "t1", "t2fs", "water")  # in the order of the panel's list
+
+
 class Cancelled(Exception):
     """The person has stopped a long action."""
 
@@ -146,6 +149,10 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.jumpButton.connect("clicked()", self.onJump)
         self.ui.unsetButton.connect("clicked()", self.onUnset)
         self.ui.missingButton.connect("clicked()", self.onMarkMissing)
+        self.ui.contrastComboBox.connect("currentIndexChanged(int)", self.onContrastChanged)
+        self.ui.segmentMuscleButton.connect("clicked()", self.onSegmentMuscle)
+        self.ui.insideButton.connect("clicked()", self.onInsidePoints)
+        self.ui.outsideButton.connect("clicked()", self.onOutsidePoints)
         self.ui.layoutButton.connect("clicked()", self.onShowLayout)
         self.ui.restoreLayoutButton.connect("clicked()", self.onRestoreLayout)
         self.ui.exportButton.connect("clicked()", self.onExport)
@@ -311,6 +318,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.sexComboBox.currentIndex = {"F": 1, "M": 2}.get(record.GetParameter("sex"), 0)
         age = record.GetParameter("age_years")
         self.ui.ageSpinBox.value = round(float(age)) if age else -1
+        self.ui.contrastComboBox.currentIndex = CONTRASTS.index(live.nodes.contrast)
 
     def onSubjectChanged(self, value=None):
         if self._live is None or self._syncing:
@@ -407,6 +415,8 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         hasBones = nodes is not None and nodes.segmentation is not None
         self.ui.placeFromBonesButton.enabled = hasBones
         self.ui.colorBonesCheckBox.enabled = hasBones
+        for button in (self.ui.segmentMuscleButton, self.ui.insideButton, self.ui.outsideButton):
+            button.enabled = hasBones and nodes.volume is not None
         for button in (self.ui.placeButton, self.ui.jumpButton, self.ui.unsetButton, self.ui.missingButton):
             button.enabled = nodes is not None and self.landmarkTable.chosen is not None
         self.ui.exportButton.enabled = result is not None and hasBones
@@ -473,6 +483,24 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         with self._showErrors(_("The landmark could not be marked.")):
             self._live.mark_missing(*self.landmarkTable.chosen)
         self._updateTimer.start()
+
+    # -- the quadratus femoris
+
+    def onContrastChanged(self, index=0):
+        if self._live is not None and not self._syncing:
+            self._live.nodes.contrast = CONTRASTS[self.ui.contrastComboBox.currentIndex]
+            self._updateTimer.start()
+
+    def onSegmentMuscle(self):
+        with self._showErrors(_("The quadratus femoris could not be segmented.")), self._progress(_("Segmenting")) as progress:
+            self._live.segment_muscles(progress)
+        self._updateTimer.start()
+
+    def onInsidePoints(self):
+        self._live.start_stroke("inside")
+
+    def onOutsidePoints(self):
+        self._live.start_stroke("outside")
 
     # -- measurements and views
 

@@ -41,25 +41,16 @@ def build_parser() -> argparse.ArgumentParser:
     series.add_argument("folder", type=Path, metavar="FOLDER")
 
     measure = commands.add_parser("measure", help="measure one study", description="Place the landmarks and take every measurement of one study.")
-    measure.add_argument(
-        "image", type=Path, nargs="?", metavar="IMAGE", help="DICOM folder, NIfTI, NRRD or MetaImage file; may be left out: it only serves pictures and DICOM data"
+    _study_arguments(measure, image_needed=False)
+    muscle = commands.add_parser(
+        "muscle",
+        help="segment the quadratus femoris of a study, then measure it",
+        description="Segment the quadratus femoris from its attachment corners and the image, on each side that has no segment of it; then do what 'measure' does.",
     )
-    measure.add_argument("--segmentation", type=Path, required=True, metavar="SEG", help="label map (NIfTI, NRRD), .seg.nrrd or DICOM SEG with at least hip bone and femur")
-    measure.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results")
-    measure.add_argument("--series", metavar="NUMBER", help="number or UID of the DICOM series to take")
-    measure.add_argument(
-        "--labels",
-        metavar="MAPPING",
-        help='which label is what: a preset (totalsegmentator, totalsegmentator_mr, musclemap, bodyparts3d), a JSON file, or JSON such as \'{"1": "hip_right"}\'',
+    _study_arguments(muscle, image_needed=True)
+    muscle.add_argument(
+        "--strokes", type=Path, metavar="FILE", help="Slicer markups (.mrk.json): lists named 'inside' and 'outside' with points that are certainly muscle, or certainly not"
     )
-    measure.add_argument(
-        "--landmarks", type=Path, action="append", default=[], metavar="FILE", help="Slicer markups (.mrk.json) with points placed by a person; they win; repeatable"
-    )
-    measure.add_argument("--side", choices=("left", "right", "both"), default="both", help="side to measure (default: both)")
-    measure.add_argument("--sex", choices=("F", "M"), help="for the norms; else from DICOM")
-    measure.add_argument("--age", type=float, metavar="YEARS", help="for the norms; else from DICOM")
-    measure.add_argument("--force", action="store_true", help="replace results that are in DIR already")
-    measure.add_argument("--quiet", action="store_true", help="no progress and no summary")
 
     demo = commands.add_parser("demo", help="make a sample study, measure it, and compare with its true values")
     demo.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for sample and results")
@@ -73,12 +64,42 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _study_arguments(command: argparse.ArgumentParser, image_needed: bool) -> None:
+    command.add_argument(
+        "image",
+        type=Path,
+        nargs=None if image_needed else "?",
+        metavar="IMAGE",
+        help="DICOM folder, NIfTI, NRRD or MetaImage file" + ("" if image_needed else "; may be left out: it only serves pictures, DICOM data, and fat and edema of the muscle"),
+    )
+    command.add_argument("--segmentation", type=Path, required=True, metavar="SEG", help="label map (NIfTI, NRRD), .seg.nrrd or DICOM SEG with at least hip bone and femur")
+    command.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results")
+    command.add_argument("--series", metavar="NUMBER", help="number or UID of the DICOM series to take")
+    command.add_argument(
+        "--labels",
+        metavar="MAPPING",
+        help='which label is what: a preset (totalsegmentator, totalsegmentator_mr, musclemap, bodyparts3d), a JSON file, or JSON such as \'{"1": "hip_right"}\'',
+    )
+    command.add_argument(
+        "--landmarks", type=Path, action="append", default=[], metavar="FILE", help="Slicer markups (.mrk.json) with points placed by a person; they win; repeatable"
+    )
+    command.add_argument("--side", choices=("left", "right", "both"), default="both", help="side to measure (default: both)")
+    command.add_argument(
+        "--contrast", choices=("t1", "t2fs", "water"), help="what IMAGE is: T1, fat-suppressed T2 (edema), or the water image of Dixon (with --fat-image: fat fraction)"
+    )
+    command.add_argument("--fat-image", type=Path, metavar="FILE", help="fat image of Dixon, with --contrast water")
+    command.add_argument("--sex", choices=("F", "M"), help="for the norms; else from DICOM")
+    command.add_argument("--age", type=float, metavar="YEARS", help="for the norms; else from DICOM")
+    command.add_argument("--force", action="store_true", help="replace results that are in DIR already")
+    command.add_argument("--quiet", action="store_true", help="no progress and no summary")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     options = build_parser().parse_args(arguments)
     _quiet_libraries()
     try:
-        return {"series": _series, "measure": _measure, "demo": _demo, "landmarks": _landmarks}[options.command](options)
+        return {"series": _series, "measure": _measure, "muscle": _measure, "demo": _demo, "landmarks": _landmarks}[options.command](options)
     except IFIMeasureError as error:
         message = str(error)
     except BrokenPipeError:
@@ -157,8 +178,9 @@ def _measure(options: argparse.Namespace) -> int:
         for k, v in vars(options).items()
         if k not in ("command", "debug", "force", "quiet", "output")
     }
-    for key in ("image", "segmentation"):
-        kept[key] = getattr(options, key).name if getattr(options, key) is not None else None
+    for key in ("image", "segmentation", "fat_image", "strokes"):
+        if key in kept:
+            kept[key] = getattr(options, key).name if getattr(options, key) is not None else None
     kept["landmarks"] = [path.name for path in options.landmarks]
     with outputs.written_whole(options.output) as folder:
         outputs.write_outputs(study, folder, kept, options.output.name or "IFIMeasure", say)
@@ -169,13 +191,14 @@ def _measure(options: argparse.Namespace) -> int:
 
 
 def run_study(options: argparse.Namespace, say: Any) -> Any:
-    """Read what the options name and measure it; returns the :class:`StudyResult`."""
+    """Read what the options name, segment the muscle where that is asked for, and measure; returns the :class:`StudyResult`."""
     from .core.anatomy import read_label_mapping
     from .core.dicom_series import choose_series, read_series, scan_folder
     from .core.imaging import read_segmentation, read_volume
     from .core.landmarks import LandmarkSet, merge, read_landmarks
+    from .core.muscle import read_strokes
     from .core.reference_values import Subject
-    from .core.study import measure_study, resolve_structures
+    from .core.study import PreparedStudy, refuse_without_trochanter, resolve_structures
 
     mapping, extra = read_label_mapping(options.labels) if options.labels else (None, {})
     person: dict[Side, LandmarkSet] = {}
@@ -203,9 +226,41 @@ def run_study(options: argparse.Namespace, say: Any) -> Any:
         raise IFIMeasureError(f"--series is {options.series!r}, but no IMAGE is given; name the DICOM folder.")
     tags = Subject.from_tags(volume.tags) if volume is not None else Subject()
     subject = Subject(options.sex or tags.sex, options.age if options.age is not None else tags.age_years)
-    study = measure_study(segmentation, resolve_structures(segmentation, mapping, extra), volume, person, Side.parse(options.side), subject, say)
+    prepared = PreparedStudy(segmentation, resolve_structures(segmentation, mapping, extra), volume, Side.parse(options.side), subject, say)
+    prepared.images = _muscle_images(options, volume)
+    if options.command == "muscle":
+        assert volume is not None
+        placed = {side: hip.landmarks for side, hip in prepared.measure(person, progress=say).hips.items()}
+        say("segmenting the quadratus femoris")
+        failed = prepared.segment_muscles(volume, placed, read_strokes(options.strokes) if options.strokes else None)
+        if len(failed) == len(placed):
+            raise IFIMeasureError(" ".join(dict.fromkeys(failed.values())))
+        notes += [f"{side.value} quadratus femoris: {reason}" for side, reason in failed.items()]
+    study = prepared.measure(person, progress=say)
+    refuse_without_trochanter(study)
     study.notes[:0] = notes
     return study
+
+
+def _muscle_images(options: argparse.Namespace, volume: Any) -> Any:
+    """Return the images that tell fat and edema, or None."""
+    from .core.imaging import read_volume
+    from .core.muscle_numbers import MuscleImages
+
+    if options.fat_image is not None and options.contrast != "water":
+        raise IFIMeasureError("--fat-image needs IMAGE to be the water image of the same Dixon series; say so with --contrast water.")
+    if options.contrast is None:
+        return None
+    if volume is None:
+        raise IFIMeasureError(f"--contrast is {options.contrast}, but no IMAGE is given; name the image.")
+    fat = None
+    if options.fat_image is not None:
+        other = read_volume(options.fat_image)
+        difference = volume.grid.difference(other.grid)
+        if difference:
+            raise IFIMeasureError(f"{options.fat_image}: water and fat images do not lie on the same grid ({difference}); give those of one series.")
+        fat = other.array
+    return MuscleImages(volume.grid, **{options.contrast: volume.array}, fat=fat)
 
 
 def _summary(study: Any) -> None:

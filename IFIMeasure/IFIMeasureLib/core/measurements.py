@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .landmarks import LandmarkSet, LandmarkState, landmark_definitions, position
+from .muscle_numbers import EDEMA_THRESHOLD, MuscleNumbers, edema_grade, fat_grade
 from .placement import BoneField, to_ras
 from .spaces import ProfilePoint, Space
 from .values import Array, Measured, NotMeasurable, Result, Side, point3
@@ -26,6 +27,7 @@ class HipData:
     :param fields: coarse signed distances of ``hip`` and ``femur`` (side frame) where there is a segment.
     :param pelvis_frame: (3, 3) rows: right, anterior, superior unit vectors of the pelvis in RAS.
     :param pelvis_frame_name: what that frame stands on, in words.
+    :param muscle: numbers of the quadratus femoris, or why there are none.
     """
 
     side: Side
@@ -37,6 +39,7 @@ class HipData:
     pelvis_frame_name: str = "image axes"
     source: str = ""
     notes: tuple[str, ...] = ()
+    muscle: MuscleNumbers | NotMeasurable = field(default_factory=lambda: NotMeasurable("there is no segment of the quadratus femoris.", ("quadratus_femoris",)))
 
     def at(self, landmark_id: str) -> Array:
         """Position of a landmark that is known to be placed, RAS."""
@@ -347,6 +350,61 @@ def _pose(kind: str) -> HipMeasure:
     return compute
 
 
+# -- the quadratus femoris -----------------------------------------------------------------------------------
+
+
+def _muscle(unit: str, method: str, value: Callable[[MuscleNumbers], float | None], lacking: str = "", whole: bool = True) -> HipMeasure:
+    """A measurement of the muscle's segment.
+
+    :param lacking: the reason where ``value`` gives None.
+    :param whole: whether it needs the whole muscle in the field of view.
+    """
+
+    def compute(data: HipData) -> Result:
+        numbers = data.muscle
+        if isinstance(numbers, NotMeasurable):
+            return numbers
+        if whole and numbers.cut:
+            return NotMeasurable("the field of view cuts the quadratus femoris off; only its sections are measured.")
+        found = value(numbers)
+        if found is None:
+            return NotMeasurable(lacking)
+        notes = numbers.notes
+        if unit == "mL":
+            notes = (f"partial volume and slice thickness leave ± {numbers.volume_uncertainty_ml:.2g} mL open", *notes)
+        return Measured(found, unit, method=method.format(source=numbers.fat_source), plane="segment", source=data.source, notes=notes)
+
+    return compute
+
+
+def _max_area(data: HipData) -> Result:
+    numbers = data.muscle
+    if isinstance(numbers, NotMeasurable):
+        return numbers
+    level, area = numbers.max_area
+    return Measured(area, "mm2", plane="axial", slice_ras_s_mm=level, method="largest axial section", source=data.source, notes=numbers.notes)
+
+
+def _volume_asymmetry(hips: dict[Side, HipData]) -> Result:
+    volumes = {}
+    for side, data in hips.items():
+        result = _VOLUME(data)
+        if isinstance(result, NotMeasurable):
+            return NotMeasurable(f"{side.value} side: {result.reason}", result.missing)
+        volumes[side] = result.value
+    left, right = volumes[Side.LEFT], volumes[Side.RIGHT]
+    return Measured(
+        200.0 * (left - right) / (left + right), "%", plane="segments", method="200 (left - right) / (left + right) of the volumes",
+        notes=("unsafe where both sides may be diseased, as in 25 to 47 % of patients: a small difference is no sign of health",),
+    )  # fmt: skip
+
+
+_NO_FAT = "the fat fraction needs Dixon images (water and fat), or a T1 image for an estimate."
+_NO_EDEMA = "edema needs a fat-suppressed T2 image and a segment of a reference muscle, such as the gluteus maximus."
+_NO_CORNERS = "the attachment corners are not all placed."
+_VOLUME = _muscle("mL", "sum over the slices of area times slice spacing", lambda m: m.volume_ml)
+
+
 def _intertuberous(hips: dict[Side, HipData]) -> Result:
     a, b = (hips[side].at("ischial_tuberosity_lowest") for side in (Side.RIGHT, Side.LEFT))
     return Measured(float(np.linalg.norm(a - b)), "mm", (point3(a), point3(b)), plane="3D", method="between the lowest points of both ischial tuberosities")
@@ -354,6 +412,10 @@ def _intertuberous(hips: dict[Side, HipData]) -> Result:
 
 _DISTANCE = ("DCM", "121206", "Distance")
 _ANGLE = ("SCT", "1483009", "Angle")
+_VOLUME_QUANTITY = ("SCT", "118565006", "Volume")
+_FRACTION = ("DCM", "129100", "Fat fraction")
+_PERCENT = ("99IFIMEASURE", "PERCENT", "Percentage")
+_RATIO = ("99IFIMEASURE", "RATIO", "Ratio")
 _TORRIANI = "Torriani M et al., AJR 2009;193:186-190"
 _POSE_NOTE = "Repositioning changed the ischiofemoral space by 4 mm or more in 34 % of hips (PMC7901394), so it is reported with every space."
 
@@ -430,6 +492,68 @@ MEASUREMENTS: tuple[MeasurementDefinition, ...] = (
     MeasurementDefinition(
         "intertuberous_distance", "Intertuberous distance", "mm", 1, _DISTANCE,
         "Distance between the lowest points of both ischial tuberosities.", "defined here", ("ischial_tuberosity_lowest",), None, _intertuberous,
+    ),
+    MeasurementDefinition(
+        "qf_volume", "Quadratus femoris, volume", "mL", 2, _VOLUME_QUANTITY,
+        "Sum over all slices of area times slice spacing. Refused where the field of view cuts the muscle off.", "Tosun O et al., 2012 (method)", (), _VOLUME,
+    ),
+    MeasurementDefinition(
+        "qf_volume_surface", "Quadratus femoris, volume by surface", "mL", 2, _VOLUME_QUANTITY,
+        "Volume within the smooth surface that keeps every voxel of the segment on its side.", "defined here", (),
+        _muscle("mL", "smooth surface of the segment", lambda m: m.surface_volume_ml),
+    ),
+    MeasurementDefinition(
+        "qf_lean_volume", "Quadratus femoris, lean volume", "mL", 2, _VOLUME_QUANTITY,
+        "Volume times one minus the mean fat fraction; stands always beside the volume.", "defined here", (),
+        _muscle("mL", "volume without fat; fat fraction from {source}", lambda m: m.lean_volume_ml, _NO_FAT),
+    ),
+    MeasurementDefinition(
+        "qf_max_area", "Quadratus femoris, largest axial section", "mm2", 0, ("SCT", "42798000", "Area"),
+        "Largest area of the muscle in an axial plane; given also where the field of view cuts the muscle off.", "method as published", (), _max_area,
+    ),
+    MeasurementDefinition(
+        "qf_max_section", "Quadratus femoris, largest section across its fibers", "mm2", 0, ("SCT", "42798000", "Area"),
+        "Largest area across the line from the middle of the ischial to the middle of the femoral attachment, in layers of 3 mm.", "defined here", (),
+        _muscle("mm2", "across the fibers", lambda m: m.across_max_mm2, _NO_CORNERS),
+    ),
+    MeasurementDefinition(
+        "qf_thickness", "Quadratus femoris, thickness at the ischiofemoral space", "mm", 1, _DISTANCE,
+        "Mean thickness of the middle third of the muscle in the axial plane of the ischiofemoral space.", "defined here", (),
+        _muscle("mm", "area of the middle third over its length, axial", lambda m: m.thickness_mm, "the muscle is not in the plane of the ischiofemoral space.", whole=False),
+    ),
+    MeasurementDefinition(
+        "qf_length", "Quadratus femoris, length along its fibers", "mm", 1, ("SCT", "410668003", "Length"),
+        "Extent of the muscle along the line from the middle of the ischial to the middle of the femoral attachment.", "defined here", (),
+        _muscle("mm", "along the fibers", lambda m: m.length_mm, _NO_CORNERS),
+    ),
+    MeasurementDefinition(
+        "qf_fat_fraction", "Quadratus femoris, mean fat fraction", "%", 1, _FRACTION,
+        "Mean over the muscle of fat over fat plus water (Dixon); from T1 an estimate between the signals of muscle and fat nearby.", "defined here", (),
+        _muscle("%", "mean over the segment; {source}", lambda m: None if m.fat_fraction is None else 100 * m.fat_fraction, _NO_FAT, whole=False),
+    ),
+    MeasurementDefinition(
+        "qf_fat_grade", "Quadratus femoris, fat grade (extension-defined, like Goutallier)", "1", 0, _FRACTION,
+        "0 below 5 %, 1 below 20 %, 2 below 45 %, 3 to 55 %, 4 above of mean fat fraction. Defined by this extension; not a reader's grade.", "defined here", (),
+        _muscle("1", "from the mean fat fraction; {source}", lambda m: None if m.fat_fraction is None else float(fat_grade(m.fat_fraction)), _NO_FAT, whole=False),
+    ),
+    MeasurementDefinition(
+        "qf_edema_ratio", "Quadratus femoris, signal relative to the reference muscle", "1", 2, _RATIO,
+        "Mean fat-suppressed T2 signal of the muscle over the median of the reference muscle.", "defined here", (),
+        _muscle("1", "mean over median of the reference muscle", lambda m: m.edema_ratio, _NO_EDEMA, whole=False),
+    ),
+    MeasurementDefinition(
+        "qf_edema_share", "Quadratus femoris, share of edema", "%", 1, _PERCENT,
+        f"Share of the muscle's voxels whose fat-suppressed T2 signal exceeds {EDEMA_THRESHOLD:g} times the median of the reference muscle.", "defined here", (),
+        _muscle("%", f"threshold {EDEMA_THRESHOLD:g} times the reference muscle", lambda m: None if m.edema_share is None else 100 * m.edema_share, _NO_EDEMA, whole=False),
+    ),
+    MeasurementDefinition(
+        "qf_edema_grade", "Quadratus femoris, edema grade (extension-defined)", "1", 0, _PERCENT,
+        "0 none (below 5 % of the voxels), 1 below 25 %, 2 below 50 %, 3 above. Defined by this extension; not a reader's grade.", "defined here", (),
+        _muscle("1", "from the share of edema", lambda m: None if m.edema_share is None else float(edema_grade(m.edema_share)), _NO_EDEMA, whole=False),
+    ),
+    MeasurementDefinition(
+        "qf_volume_asymmetry", "Quadratus femoris, asymmetry of the volume", "%", 1, _PERCENT,
+        "200 (left - right) / (left + right). Unsafe where both sides may be diseased.", "defined here", (), None, _volume_asymmetry,
     ),
 )  # fmt: skip
 """Every measurement, in the order of tables and lists."""

@@ -9,8 +9,10 @@ of L. Grady, CVPR 2005) draws the border where the image changes. Strokes of a p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import scipy
@@ -27,12 +29,19 @@ HALF_THICKNESS_MM = 5.5
 
 _PRIOR_SLOPE_MM = 1.6
 _REACH_MM = 14.0
+# of the walker, chosen by trial on phantoms (the benchmark measures on others): weight of the prior against the
+# signal, weight of a voxel's own belief against its neighbors', and the step of signal (squared, in noise) of a border
 _PRIOR_WEIGHT = 0.6
-_UNARY = 0.12
-_CONTRAST = 30.0
+_UNARY = 0.08
+_CONTRAST = 15.0
 _BEYOND = (0.1, 0.2)
 """How far the plate goes on beyond ischium and femur, in lengths of the fibers: the bones end it, not the corners."""
-_CLEAR_CONTRAST = 6.0
+_SUREST = 0.85
+_UNEVEN = (0.10, 0.12, 0.10)
+_DECISIVE = 4
+"""How sharply a muscle voxel's own belief fades where the prior does not decide."""
+_CLEAR_CONTRAST = 12.0
+"""Contrast of muscle to fat in noise below which the image is smoothed first."""
 _BLUR_MM = 0.7
 
 
@@ -47,6 +56,30 @@ class Strokes:
     def none(cls) -> Strokes:
         """Return no strokes."""
         return cls(np.zeros((0, 3)), np.zeros((0, 3)))
+
+
+def read_strokes(path: Path) -> Strokes:
+    """Read strokes from a Slicer markups file whose lists (or their points) are named ``inside`` and ``outside``.
+
+    :raises IFIMeasureError: where it is no markups file or holds neither.
+    """
+    if not path.exists():
+        raise IFIMeasureError(f"{path}: there is no such file of strokes.")
+    found: dict[str, list[list[float]]] = {"inside": [], "outside": []}
+    try:
+        document = json.loads(path.read_text(encoding="utf-8-sig"))
+        for node in document["markups"]:
+            flip = [1.0, 1.0, 1.0] if str(node.get("coordinateSystem", "LPS")) in ("RAS", "0") else [-1.0, -1.0, 1.0]
+            for point in node["controlPoints"]:
+                words = f"{node.get('name', '')} {point.get('label', '')}".lower()
+                kind = "outside" if "outside" in words else "inside" if "inside" in words else ""
+                if kind and point.get("positionStatus", "defined") == "defined":
+                    found[kind].append([float(v) * f for v, f in zip(point["position"], flip)])
+    except (ValueError, KeyError, TypeError, OSError):
+        raise IFIMeasureError(f"{path}: this is not a Slicer markups file with finite points; save the strokes from Slicer as .mrk.json.") from None
+    if not any(found.values()) or not np.isfinite([p for points in found.values() for p in points]).all():
+        raise IFIMeasureError(f"{path}: no list or point is named 'inside' or 'outside', or a position is not finite; name the lists so and save them again.")
+    return Strokes(*(np.array(found[kind]).reshape(-1, 3) for kind in ("inside", "outside")))
 
 
 def muscle_corners(landmarks: LandmarkSet) -> Array:
@@ -84,9 +117,7 @@ def segment_muscle(volume: Volume, landmarks: LandmarkSet, others: Mapping[str, 
     :returns: the muscle on the image's grid, cropped.
     :raises IFIMeasureError: where a corner is missing, lies outside the image, or the image shows no muscle there.
     """
-    corners = muscle_corners(landmarks)
-    region = _Region.around(volume, corners, side)
-    region.exclude(others.values())
+    region = muscle_region(volume, landmarks, others, side)
     levels = signal_levels(region, others.get("femur"))
     if abs(levels.muscle - levels.fat) < _CLEAR_CONTRAST * levels.noise:
         # hardly any contrast: a voxel alone says little, its neighborhood more
@@ -96,9 +127,24 @@ def segment_muscle(volume: Volume, landmarks: LandmarkSet, others: Mapping[str, 
     return region.mask(_walk(region, levels, strokes or Strokes.none()))
 
 
+def muscle_region(volume: Volume, landmarks: LandmarkSet, others: Mapping[str, Mask], side: Side) -> Region:
+    """Return the part of an image in which the muscle is looked for; see :func:`segment_muscle`."""
+    region = Region.around(volume, muscle_corners(landmarks), side)
+    for mask in others.values():
+        region.free &= ~resampled(mask, region.grid)
+    return region
+
+
 @dataclass
-class _Region:
-    """The part of an image around the plate: intensities, distance to the plate, which voxels count."""
+class Region:
+    """The part of an image around the plate.
+
+    :param image: (I, J, K) intensities on ``grid``.
+    :param distance: of each voxel to the plate, millimeter; twice the reach beyond it.
+    :param along: where between ischium (0) and femur (1) its nearest point of the plate lies.
+    :param free: voxels within reach that belong to no other structure.
+    :param start: index of the part's first voxel in the whole image, of shape ``whole``.
+    """
 
     image: Array
     grid: Grid
@@ -109,12 +155,16 @@ class _Region:
     start: Array
 
     @classmethod
-    def around(cls, volume: Volume, corners: Array, side: Side) -> _Region:
+    def around(cls, volume: Volume, corners: Array, side: Side) -> Region:
+        """Cut the part out of an image.
+
+        :raises IFIMeasureError: where the image does not reach the muscle, or shows nothing there.
+        """
         grid = volume.grid
         corner_index = grid.to_ijk(corners)
         outside = ((corner_index < -0.5) | (corner_index > np.array(grid.shape) - 0.5)).any(1)
         if outside.any():
-            names = ", ".join(landmark_definitions()[k].title for k, o in zip(CORNERS, outside) if o)
+            names = ", ".join(landmark_definitions()[CORNERS[int(n)]].title for n in np.flatnonzero(outside))
             raise IFIMeasureError(
                 f"{volume.path.name}: the image does not reach the {side.value} quadratus femoris ({names} lies outside it); give an image that shows the whole muscle."
             )
@@ -131,28 +181,37 @@ class _Region:
             raise IFIMeasureError(f"{volume.path.name}: the image is constant around the muscle, so nothing can be told apart; give another image.")
         part = grid.cropped(box)
         places = part.to_ras(np.stack(np.meshgrid(*[np.arange(n, dtype=float) for n in image.shape], indexing="ij"), axis=-1))
-        distance, nearest = scipy.spatial.cKDTree(surface).query(places)
-        return cls(image, part, distance, parameters[nearest, 0], distance <= _REACH_MM, grid.shape, start)
-
-    def exclude(self, others: Iterable[Mask]) -> None:
-        for mask in others:
-            self.free &= ~resampled(mask, self.grid)
+        distance, nearest = scipy.spatial.cKDTree(surface).query(places, distance_upper_bound=_REACH_MM)
+        within = np.isfinite(distance)
+        along = np.where(within, parameters[np.where(within, nearest, 0), 0], 0.0)
+        return cls(image, part, np.where(within, distance, 2 * _REACH_MM), along, within, grid.shape, start)
 
     def mask(self, inside: Array) -> Mask:
-        found = np.flatnonzero(inside)
-        if not len(found):
+        """Return voxels of this part as a mask, cropped."""
+        if not inside.any():
             raise IFIMeasureError("no muscle was found between the corners; check the corners and the image, or draw a stroke inside the muscle.")
-        used = [np.flatnonzero(inside.any(axis=tuple(b for b in range(3) if b != a))) for a in range(3)]
-        low = np.array([max(int(u[0]) - 1, 0) for u in used])
-        high = np.array([min(int(u[-1]) + 2, n) for u, n in zip(used, inside.shape)])
-        box = (slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2]))
-        cut = frozenset(
-            (axis, end)
-            for axis in range(3)
-            for end, place, edge in ((-1, self.start[axis] + int(used[axis][0]), 0), (1, self.start[axis] + int(used[axis][-1]), self.whole[axis] - 1))
-            if place == edge
-        )
-        return Mask(inside[box], self.grid.cropped(box), cut)
+        return _cropped(inside, self.grid, self.start, self.whole)
+
+
+def _cropped(inside: Array, grid: Grid, start: Array, whole: tuple[int, int, int]) -> Mask:
+    """Crop voxels of a part of an image, and tell which of the whole image's faces they touch."""
+    used = [np.flatnonzero(inside.any(axis=tuple(b for b in range(3) if b != a))) for a in range(3)]
+    low = [max(int(u[0]) - 1, 0) for u in used]
+    high = [min(int(u[-1]) + 2, n) for u, n in zip(used, inside.shape)]
+    box = (slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2]))
+    ends = [(a, -1, int(start[a] + used[a][0]) == 0) for a in range(3)] + [(a, 1, int(start[a] + used[a][-1]) == whole[a] - 1) for a in range(3)]
+    return Mask(inside[box], grid.cropped(box), frozenset((axis, end) for axis, end, touches in ends if touches))
+
+
+def on_grid(mask: Mask, grid: Grid) -> Mask:
+    """Return a mask brought onto another image's grid, cropped there.
+
+    :raises IFIMeasureError: where nothing of it lies on that grid.
+    """
+    inside = resampled(mask, grid)
+    if not inside.any():
+        raise IFIMeasureError("the muscle lies outside the segmentation's image; give a segmentation that reaches it.")
+    return _cropped(inside, grid, np.zeros(3, int), grid.shape)
 
 
 def resampled(mask: Mask, grid: Grid) -> Array:
@@ -161,7 +220,7 @@ def resampled(mask: Mask, grid: Grid) -> Array:
     return np.asarray(scipy.ndimage.affine_transform(mask.array.astype(np.uint8), matrix[:3, :3], matrix[:3, 3], output_shape=grid.shape, order=0, mode="constant", cval=0) > 0)
 
 
-def _prior(region: _Region) -> Array:
+def _prior(region: Region) -> Array:
     return np.asarray(1.0 / (1.0 + np.exp((region.distance - HALF_THICKNESS_MM) / _PRIOR_SLOPE_MM)))
 
 
@@ -174,7 +233,7 @@ class Levels:
     noise: float
 
 
-def signal_levels(region: _Region, femur: Mask | None) -> Levels:
+def signal_levels(region: Region, femur: Mask | None) -> Levels:
     """Signals of fat and muscle around the plate: fat as in the femur's marrow, which is fatty in adults.
 
     Without marrow in the image (or where it looks like muscle, as in CT), the two clusters of the surroundings.
@@ -210,8 +269,11 @@ def _two_means(values: Array) -> tuple[float, float]:
     return low, high
 
 
-def posterior(region: _Region, levels: Levels, rounds: int = 15) -> Array:
-    """Probability of the muscle by a mixture of three Gaussians whose weights follow the prior; the region's shape.
+def posterior(region: Region, levels: Levels, rounds: int = 15) -> tuple[Array, Array]:
+    """Probability of the muscle by a mixture of three Gaussians whose weights follow the prior, and its certainty.
+
+    Both have the region's shape. Fat is certain wherever it lies; which muscle a voxel of muscle belongs to is
+    certain only where the prior is: elsewhere the walker decides by what the voxel is connected with.
 
     The Gaussians are this muscle (which fat and edema may have changed), fat, and other muscles. They stay as
     narrow as noise and a little unevenness allow, so that none of them swallows another.
@@ -228,7 +290,9 @@ def posterior(region: _Region, levels: Levels, rounds: int = 15) -> Array:
     of_muscle = core & (lean > 0.3)
     start = float(np.median(values[of_muscle])) if of_muscle.sum() >= max(10, 0.1 * core.sum()) else levels.muscle
     mean = np.array([start, levels.fat, levels.muscle])
-    widest = np.array([1.2, 1.5, 1.2]) * levels.noise + np.array([0.12, 0.15, 0.12]) * contrast
+    widest = 1.25 * levels.noise + np.array(_UNEVEN) * contrast
+    # corners may be a centimeter off: no place is so certain that fat cannot lie there
+    prior = np.minimum(prior, _SUREST)
     sd = widest.copy()
     share = np.array([0.5, 0.5])
     for _ in range(rounds):
@@ -237,16 +301,20 @@ def posterior(region: _Region, levels: Levels, rounds: int = 15) -> Array:
         weight /= weight.sum(0)
         total = np.maximum(weight.sum(1), 1e-6)
         new = (weight @ values) / total
-        mean[0] = np.clip(new[0], *sorted((levels.fat + 0.3 * gap, levels.fat + 6.0 * gap)))
+        mean[0] = np.clip(new[0], min(levels.fat + 0.3 * gap, levels.fat + 6.0 * gap), max(levels.fat + 0.3 * gap, levels.fat + 6.0 * gap))
         mean[1:] = np.clip(new[1:], mean[1:] - 0.1 * contrast, mean[1:] + 0.1 * contrast)
         spread = np.sqrt((weight * (values - mean[:, None]) ** 2).sum(1) / total)
         sd = np.clip(spread, 0.8 * levels.noise, widest)
         share = np.maximum(total[1:] / total[1:].sum(), 0.1)
     density = _gaussians(values, mean, sd)
     muscle = prior**_PRIOR_WEIGHT * density[0]
-    result = np.zeros(region.image.shape)
-    result[free] = muscle / (muscle + (1 - prior) ** _PRIOR_WEIGHT * (share[:, None] * density[1:]).sum(0))
-    return result
+    fat, other = (1 - prior) ** _PRIOR_WEIGHT * share[:, None] * density[1:]
+    total = muscle + fat + other
+    belief, certainty = np.zeros(region.image.shape), np.zeros(region.image.shape)
+    belief[free] = muscle / total
+    which = muscle / np.maximum(muscle + other, 1e-30)
+    certainty[free] = fat / total + (1 - fat / total) * np.abs(2 * which - 1) ** _DECISIVE
+    return belief, certainty
 
 
 def _gaussians(values: Array, mean: Array, sd: Array) -> Array:
@@ -254,9 +322,9 @@ def _gaussians(values: Array, mean: Array, sd: Array) -> Array:
     return np.asarray(np.exp(-0.5 * ((values - mean[:, None]) / sd[:, None]) ** 2) / sd[:, None] + 1e-4 / sd.max())
 
 
-def _walk(region: _Region, levels: Levels, strokes: Strokes) -> Array:
+def _walk(region: Region, levels: Levels, strokes: Strokes) -> Array:
     """Random walker with priors on the region's free voxels; True where muscle is likelier."""
-    belief = posterior(region, levels)
+    belief, certainty = posterior(region, levels)
     free = region.free.copy()
     fixed = np.zeros(free.shape, np.int8)
     for points, value in ((strokes.inside, 1), (strokes.outside, -1)):
@@ -281,7 +349,7 @@ def _walk(region: _Region, levels: Levels, strokes: Strokes) -> Array:
         weights.append(near * (np.exp(-(step**2) / _CONTRAST) + 1e-3))
     i, j, w = (np.concatenate(x) for x in (rows, columns, weights))
     probability = belief[free]
-    unary = np.full(count, _UNARY)
+    unary = _UNARY * np.maximum(certainty[free], 0.02)
     target = probability.copy()
     marked = fixed[free]
     unary[marked != 0] = 1e3

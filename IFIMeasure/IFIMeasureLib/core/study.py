@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Union
@@ -12,6 +13,8 @@ from .anatomy import Structure, definitions, structure_from_name
 from .imaging import Grid, Mask, Segmentation, SegmentRef, Volume
 from .landmarks import NOT_PLACED, Landmark, LandmarkSet, LandmarkState, empty_landmarks, landmark_definitions, merge, position
 from .measurements import HipData, measure_hip, measure_pair
+from .muscle import CORNERS, Strokes, muscle_region, on_grid, segment_muscle, signal_levels
+from .muscle_numbers import MuscleImages, MuscleNumbers, muscle_numbers, with_images
 from .placement import BoneField, Found, find_on_femur, find_on_hip_bone, place_attachments, side_frame, to_ras
 from .reference_values import Subject
 from .spaces import ProfilePoint, Region, Space, axial_levels, coarse_space, ischium_region, lesser_trochanter_region, measure_space
@@ -241,7 +244,7 @@ def measure_study(
     :raises IFIMeasureError: where the input contradicts itself, or no side can be measured; one sentence.
     """
     study = PreparedStudy(segmentation, structures, volume, sides, subject, progress).measure(person, progress=progress)
-    _refuse_without_trochanter(study)
+    refuse_without_trochanter(study)
     return study
 
 
@@ -301,6 +304,8 @@ class PreparedStudy:
                 hip = find_on_hip_bone(turned["hip"], found)
                 self.bones[side] = _Bones(side, masks[side], turned, found, {"femur": femur, "hip": hip})
         self._spaces: dict[Side, tuple[object, _Spaces]] = {}
+        self._muscles: dict[Side, tuple[object, MuscleNumbers]] = {}
+        self.images: MuscleImages | None = None
 
     def measure(self, person: dict[Side, LandmarkSet] | None = None, draft: bool = False, progress: Progress | None = None, fill: bool = True) -> StudyResult:
         """Take every measurement with the landmarks as they are.
@@ -331,10 +336,62 @@ class PreparedStudy:
                 if not draft:
                     self._spaces[side] = (key, spaces)
             hip.spaces = spaces.by_name
+            if "quadratus_femoris" in bones.masks:
+                hip.muscle = self._muscle(bones, landmarks, spaces, draft)
+            elif "gemelli_quadratus_femoris" in bones.masks:
+                hip.muscle = NotMeasurable("the segment joins the quadratus femoris with the gemelli, so its numbers would be theirs as well.", ("quadratus_femoris",))
             _add_derived(hip, bones.turned, spaces.iliopsoas_point, frozenset() if fill else _unplaced((person or {}).get(side)))
             data[side] = hip
         hips = {side: HipResult(side, d.landmarks, d.spaces, measure_hip(d), self.bones[side].masks) for side, d in data.items()}
         return StudyResult(hips, measure_pair(data), self.absent, self.subject, self.segmentation, self.structures, self.volume, self.notes, draft)
+
+    def _muscle(self, bones: _Bones, landmarks: LandmarkSet, spaces: _Spaces, draft: bool) -> MuscleNumbers:
+        """Numbers of one side's muscle; while a point is dragged those from before."""
+        ifs = spaces.by_name["ifs"]
+        level = ifs.axial.level_mm if isinstance(ifs, Space) and ifs.axial is not None else None
+        places = [position(landmarks, key) for key in CORNERS]
+        corners = np.array([place for place in places if place is not None])
+        key = (level, corners.tobytes())
+        known = self._muscles.get(bones.side)
+        if known is not None and (draft or known[0] == key):
+            return known[1]
+        mask = bones.masks["quadratus_femoris"]
+        whole = corners if len(corners) == len(CORNERS) else None
+        numbers = muscle_numbers(mask, whole, level)
+        if self.images is not None:
+            levels = None
+            if self.images.t1 is not None and whole is not None:
+                with contextlib.suppress(IFIMeasureError):  # no corner in the T1 image: no estimate
+                    t1 = Volume(self.images.t1, self.images.grid, self.segmentation.path)
+                    others = {key: m for key, m in bones.masks.items() if key in ("hip", "femur")}
+                    levels = signal_levels(muscle_region(t1, landmarks, others, bones.side), bones.masks["femur"])
+            numbers = with_images(numbers, mask, self.images, levels, bones.masks.get("reference_muscle"))
+        self._muscles[bones.side] = (key, numbers)
+        return numbers
+
+    def segment_muscles(self, volume: Volume, landmarks: dict[Side, LandmarkSet], strokes: Strokes | None = None) -> dict[Side, str]:
+        """Segment the quadratus femoris of each side that has none, from its corners and an image.
+
+        :param landmarks: final landmarks of each side, from :meth:`measure`.
+        :returns: why it failed, for the sides where it did.
+        """
+        failed: dict[Side, str] = {}
+        for side, bones in self.bones.items():
+            if "quadratus_femoris" in bones.masks or side not in landmarks:
+                continue
+            others = {key: mask for key, mask in bones.masks.items() if key in ("hip", "femur", "hamstring", "iliopsoas")}
+            try:
+                mask = segment_muscle(volume, landmarks[side], others, side, strokes)
+            except IFIMeasureError as error:
+                failed[side] = str(error)
+                continue
+            if self.segmentation.grid.difference(volume.grid):
+                mask = on_grid(mask, self.segmentation.grid)
+                self.notes.append(f"the {side.value} quadratus femoris was brought onto the segmentation's grid")
+            bones.masks["quadratus_femoris"], bones.turned["quadratus_femoris"] = mask, side_frame(mask, side)
+            self.structures[Structure("quadratus_femoris", side)] = []
+            self._muscles.pop(side, None)
+        return failed
 
     def snap(self, side: Side, landmark_id: str, place_ras_mm: Array, within_mm: float = 8.0) -> Array | None:
         """Return the point of its structure's surface nearest to a place, RAS millimeter.
@@ -396,7 +453,11 @@ def _place(bones: _Bones, person: LandmarkSet | None, fill: bool) -> tuple[Landm
     return landmarks, found
 
 
-def _refuse_without_trochanter(study: StudyResult) -> None:
+def refuse_without_trochanter(study: StudyResult) -> None:
+    """Refuse a study in which no side shows a lesser trochanter.
+
+    :raises IFIMeasureError: with the reason of each side.
+    """
     reasons = []
     for side, hip in study.hips.items():
         tip = hip.landmarks["lesser_trochanter_tip"]

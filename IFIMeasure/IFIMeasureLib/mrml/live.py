@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import slicer
 
+from ..core.anatomy import Structure
 from ..core.landmarks import Landmark, LandmarkSet, LandmarkState, landmark_definitions, landmark_label
 from ..core.placement import to_ras
 from ..core.spaces import Space
 from ..core.study import PreparedStudy, Progress, StudyResult, measure_landmarks
 from ..core.values import IFIMeasureError, Measured, Side, point3
+from .scene import read_volume_node
 from .study_nodes import StudyNodes, write_landmark
 
 MISSING_BY_PERSON = "marked as not identifiable by a person."
@@ -193,6 +195,55 @@ class LiveStudy:
                 if landmarks[key].state is LandmarkState.NOT_PLACED:
                     return where, key
         return None
+
+    # -- the quadratus femoris
+
+    def segment_muscles(self, progress: Progress | None = None) -> StudyResult:
+        """Segment the quadratus femoris of each side from its corners and the image, and measure.
+
+        A segment that a person drew or edited is kept; one that was made here before is made anew, with the strokes.
+
+        :raises IFIMeasureError: with one sentence for the person.
+        """
+        nodes = self.nodes
+        if nodes.volume is None:
+            raise IFIMeasureError("No volume is chosen; the quadratus femoris is found in an image, T1, T2 or the water image of Dixon.")
+        prepared = self.prepare(progress)
+        segmentation = nodes.segmentation.GetSegmentation()
+        for side, bones in prepared.bones.items():
+            key = Structure("quadratus_femoris", side).name
+            if "quadratus_femoris" in bones.masks and nodes.made_here(key):
+                segmentation.RemoveSegment(key)
+        prepared = self.prepare(progress)
+        before = {side for side, bones in prepared.bones.items() if "quadratus_femoris" in bones.masks}
+        if before == set(prepared.bones):
+            raise IFIMeasureError(
+                "Each side has a segment of the quadratus femoris that a person made; it is kept. Remove it, or choose another structure for it, to have it segmented."
+            )
+        if progress is not None:
+            progress("segmenting the quadratus femoris")
+        placed = {side: hip.landmarks for side, hip in prepared.measure(self._landmarks(), progress=progress).hips.items()}
+        failed = prepared.segment_muscles(read_volume_node(nodes.volume), placed, nodes.strokes())
+        made = [side for side in prepared.bones if side not in before and side not in failed]
+        if not made:
+            raise IFIMeasureError(" ".join(dict.fromkeys(failed.values())))
+        for side in made:
+            nodes.write_muscle(side, prepared.bones[side].masks["quadratus_femoris"])
+        self._stamp = nodes.bones_stamp()  # what was written is what is known
+        self.result = prepared.measure(self._landmarks(), progress=progress)
+        self.result.notes += [f"{side.value} quadratus femoris: {reason}" for side, reason in failed.items()]
+        nodes.show(self.result)
+        self._measured = (nodes.bones_stamp(), self._landmarks())
+        return self.result
+
+    def start_stroke(self, kind: str) -> None:
+        """Let clicks in the views add points that are certainly ``inside`` or ``outside`` the quadratus femoris."""
+        node = self.nodes.stroke_node(kind)
+        selection, interaction = _singleton(self.nodes.scene, "vtkMRMLSelectionNode"), _singleton(self.nodes.scene, "vtkMRMLInteractionNode")
+        selection.SetReferenceActivePlaceNodeClassName(node.GetClassName())
+        selection.SetActivePlaceNodeID(node.GetID())
+        interaction.SetPlaceModePersistence(1)
+        interaction.SetCurrentInteractionMode(slicer.vtkMRMLInteractionNode.Place)
 
     # -- looking
 

@@ -131,15 +131,23 @@ def add_segments(scene: Any, grid: Grid, segments: list[tuple[str, Side | None, 
     segmentation = node.GetSegmentation()
     segmentation.SetConversionParameter("Reference image geometry", _reference_geometry(grid))
     for structure_id, side, mask in segments:
-        segment = slicer.vtkSegment()
-        segment_name = Structure(structure_id, side).name
-        segment.SetName(segment_name)
-        color = np.array(definitions()[structure_id].color) / 255.0
-        segment.SetColor(*(float(c) for c in color))
-        segment.SetTag("TerminologyEntry", terminology_entry(structure_id, side))
-        segment.AddRepresentation(_LABELS, _oriented(mask.array.view(np.uint8), mask.grid))
-        segmentation.AddSegment(segment, segment_name)
+        write_segment(node, structure_id, side, mask)
     return node
+
+
+def write_segment(node: Any, structure_id: str, side: Side | None, mask: Mask) -> str:
+    """Add a mask as a segment with name, color and terminology, in place of one of that id; returns the segment's id."""
+    segmentation = node.GetSegmentation()
+    segment_id = Structure(structure_id, side).name
+    segmentation.RemoveSegment(segment_id)
+    segment = slicer.vtkSegment()
+    segment.SetName(segment_id)
+    color = np.array(definitions()[structure_id].color) / 255.0
+    segment.SetColor(*(float(c) for c in color))
+    segment.SetTag("TerminologyEntry", terminology_entry(structure_id, side))
+    segment.AddRepresentation(_LABELS, _oriented(mask.array.view(np.uint8), mask.grid))
+    segmentation.AddSegment(segment, segment_id)
+    return segment_id
 
 
 def terminology_entry(structure_id: str, side: Side | None) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -17,12 +18,12 @@ import numpy as np
 import scipy
 import slicer
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
-from vtkmodules.vtkCommonCore import vtkDoubleArray, vtkStringArray
+from vtkmodules.vtkCommonCore import reference, vtkDoubleArray, vtkStringArray
 from vtkmodules.vtkCommonDataModel import vtkTable, vtkVector3d
 from vtkmodules.vtkCommonMath import vtkMatrix4x4
 
 from ..core.anatomy import Structure, definitions, names_of_other_programs, parse_structure, structure_from_name
-from ..core.imaging import Grid
+from ..core.imaging import Grid, Mask
 from ..core.landmarks import (
     NOT_PLACED,
     Landmark,
@@ -36,6 +37,8 @@ from ..core.landmarks import (
     parse_origin,
 )
 from ..core.measurements import MEASUREMENTS, MeasurementDefinition
+from ..core.muscle import Strokes
+from ..core.muscle_numbers import MuscleImages
 from ..core.placement import BoneField, to_ras
 from ..core.reference_values import Subject, reference_rows
 from ..core.spaces import Space
@@ -43,7 +46,7 @@ from ..core.study import PreparedStudy, Progress, StudyResult, lacking_structure
 from ..core.surface import triangulated
 from ..core.tables import MEASUREMENT_COLUMNS, PROFILE_COLUMNS, measurement_rows, profile_rows, summary_rows
 from ..core.values import Array, IFIMeasureError, Measured, Result, Side, point3
-from .scene import add_segmentation, add_volume, read_segmentation_node, read_volume_node, world_matrix
+from .scene import add_segmentation, add_volume, read_segmentation_node, read_volume_node, world_matrix, write_segment
 
 SIDE_COLORS = {Side.RIGHT: (0.90, 0.60, 0.10), Side.LEFT: (0.20, 0.60, 0.90)}
 """Colors of the sides; orange and blue stay apart for people who do not tell red from green."""
@@ -133,6 +136,15 @@ class StudyNodes:
         self.record.SetParameter("sex", sex or "")
         self.record.SetParameter("age_years", "" if age_years is None else repr(float(age_years)))
 
+    @property
+    def contrast(self) -> str:
+        """What the image is: ``t1``, ``t2fs``, ``water`` (of Dixon), or nothing where the person has not said."""
+        return str(self.record.GetParameter("contrast") or "")
+
+    @contrast.setter
+    def contrast(self, contrast: str) -> None:
+        self.record.SetParameter("contrast", contrast)
+
     # -- landmarks
 
     def landmark_node(self, side: Side) -> Any:
@@ -220,6 +232,7 @@ class StudyNodes:
             tuple(self.structures().items()),
             tuple(places),
             volume.GetID() if volume is not None else "",
+            self.contrast,
             tuple(geometry.GetElement(r, c) for r in range(3) for c in range(4)),
         )
 
@@ -250,7 +263,58 @@ class StudyNodes:
         original = {f"segment {key}": ref for key, ref in zip(ids, segmentation.segments)}
         named = {structure: [original[ref.name] for ref in refs] for structure, refs in found.items()}
         volume = read_volume_node(self.volume) if self.volume is not None else None
-        return PreparedStudy(segmentation, named, volume, subject=self.subject, progress=progress)
+        prepared = PreparedStudy(segmentation, named, volume, subject=self.subject, progress=progress)
+        if volume is not None and self.contrast:
+            prepared.images = MuscleImages(volume.grid, **{self.contrast: volume.array})
+        return prepared
+
+    # -- strokes for the quadratus femoris
+
+    def stroke_node(self, kind: str) -> Any:
+        """Return the points that are certainly ``inside`` or ``outside`` the quadratus femoris, making the list where there is none."""
+        node = self.node(f"strokes_{kind}")
+        if node is None:
+            node = self._made(f"strokes_{kind}", _POINT, f"{self.name} {kind} the quadratus femoris")
+            node.CreateDefaultDisplayNodes()
+            display = node.GetDisplayNode()
+            if display is not None:
+                display.SetSelectedColor(*((0.2, 0.8, 0.3) if kind == "inside" else (0.85, 0.2, 0.8)))
+                display.SetGlyphTypeFromString("Sphere3D" if kind == "inside" else "Cross2D")
+                display.SetPointLabelsVisibility(False)
+        return node
+
+    def strokes(self) -> Strokes:
+        """Return the strokes of both kinds, RAS (world) millimeter."""
+        found = []
+        for kind in ("inside", "outside"):
+            node = self.node(f"strokes_{kind}")
+            points = []
+            for index in range(0 if node is None else node.GetNumberOfControlPoints()):
+                if node.GetNthControlPointPositionStatus(index) == slicer.vtkMRMLMarkupsNode.PositionDefined:
+                    place = [0.0] * 3
+                    node.GetNthControlPointPositionWorld(index, place)
+                    points.append(place)
+            found.append(np.array(points).reshape(-1, 3))
+        return Strokes(*found)
+
+    def write_muscle(self, side: Side, mask: Mask) -> None:
+        """Write a quadratus femoris that was segmented here into the segmentation, marked as such with a checksum of its voxels."""
+        # world coordinates back into the segmentation's own
+        own = Mask(mask.array, Grid(mask.grid.shape, np.linalg.inv(world_matrix(self.segmentation)) @ mask.grid.affine), mask.cut)
+        key = write_segment(self.segmentation, "quadratus_femoris", side, own)
+        self.segmentation.GetSegmentation().GetSegment(key).SetTag("IFIMeasure.automatic", str(self._voxels(key)))
+
+    def made_here(self, segment_id: str) -> bool:
+        """Whether a segment was written by :meth:`write_muscle` and no one has edited it since."""
+        tag = reference("")
+        segment = self.segmentation.GetSegmentation().GetSegment(segment_id)
+        return segment is not None and segment.GetTag("IFIMeasure.automatic", tag) and str(tag) == str(self._voxels(segment_id))
+
+    def _voxels(self, segment_id: str) -> int:
+        image = slicer.vtkOrientedImageData()
+        self.segmentation.GetBinaryLabelmapRepresentation(segment_id, image)
+        scalars = image.GetPointData().GetScalars()
+        return 0 if scalars is None else zlib.crc32(np.argwhere(vtk_to_numpy(scalars)).astype(np.int32).tobytes())
 
     # -- results
 
@@ -533,8 +597,6 @@ def _segment_ids(node: Any) -> list[str]:
 
 def guess_structure(segment: Any) -> str:
     """Return the structure that a segment's name or, failing that, its terminology means; empty where neither does."""
-    from vtkmodules.vtkCommonCore import reference
-
     structure = structure_from_name(segment.GetName() or "", names_of_other_programs())
     if structure is not None:
         return structure.name

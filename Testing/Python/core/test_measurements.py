@@ -69,11 +69,11 @@ def test_every_definition_is_whole_and_its_id_unique():
     assert len(set(ids)) == len(ids)
     for m in MEASUREMENTS:
         assert m.id.isidentifier() and m.id == m.id.lower()
-        assert m.unit in ("mm", "deg")
+        assert m.unit in ("mm", "deg", "mL", "mm2", "%", "1")
         assert m.definition.endswith(".") and m.citation
         assert (m.compute is None) != (m.compute_pair is None)
         assert set(m.needs) <= set(landmark_definitions())
-        assert m.code[0] == "99IFIMEASURE" and m.quantity[0] in ("SCT", "DCM")
+        assert m.code[0] == "99IFIMEASURE" and m.quantity[0] in ("SCT", "DCM", "99IFIMEASURE")
 
 
 def test_the_3d_minimum_is_never_larger_than_the_axial_one(study):

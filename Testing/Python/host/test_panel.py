@@ -21,6 +21,7 @@ from IFIMeasureLib.core.sample import sample_grid  # noqa: E402
 from IFIMeasureLib.core.values import IFIMeasureError, Measured, Side  # noqa: E402
 from IFIMeasureLib.mrml.sample_scene import add_sample_bones  # noqa: E402
 from IFIMeasureLib.mrml.scene import add_volume, create_scene  # noqa: E402
+from vtk import reference as vtk_reference  # noqa: E402
 
 MODULE = Path(__file__).resolve().parents[3] / "IFIMeasure" / "IFIMeasure.py"
 ROW = {key: row for row, key in enumerate(landmark_definitions())}
@@ -389,6 +390,63 @@ def test_bones_are_colored_on_request_and_taken_away_again(placed):
     placed.ui.colorBonesCheckBox.checked = False
     placed.turn()
     assert placed.live.nodes.node("bone_femur_left") is None
+
+
+def test_the_quadratus_femoris_is_segmented_into_the_segmentation_and_edits_are_kept(panel):
+    from IFIMeasureLib.mrml.sample_scene import sample_phantom
+
+    nodes = add_sample(panel.scene)
+    grid = sample_grid((0.9, 0.9, 3.0))
+    volume = add_volume(panel.scene, Volume(sample_phantom().image(grid, "t1"), grid, Path("t1")), "T1")
+    segmentation = nodes["segmentation"].GetSegmentation()
+    truth = {}
+    for side in Side:
+        image = slicer.vtkOrientedImageData()
+        nodes["segmentation"].GetBinaryLabelmapRepresentation(f"quadratus_femoris_{side.value}", image)
+        from vtk.util.numpy_support import vtk_to_numpy
+
+        truth[side] = vtk_to_numpy(image.GetPointData().GetScalars()).astype(bool).sum() * 0.9 * 0.9 * 3.0 / 1000
+        segmentation.RemoveSegment(f"quadratus_femoris_{side.value}")
+    panel.ui.volumeSelector.setCurrentNode(volume)
+    panel.ui.segmentationSelector.setCurrentNode(nodes["segmentation"])
+    panel.turn()
+    panel.place()
+    assert panel.value("qf_volume", Side.LEFT) == "–"
+    panel.ui.contrastComboBox.currentIndex = 1
+    panel.ui.segmentMuscleButton.click()
+    panel.turn()
+    assert APP.HOST.errors == []
+    for side in Side:
+        assert float(panel.value("qf_volume", side).split()[0]) == pytest.approx(truth[side], rel=0.15)
+    assert "%" in panel.value("qf_fat_fraction", Side.LEFT)
+    tag = vtk_reference("")
+    segment = segmentation.GetSegment("quadratus_femoris_left")
+    assert segment.GetTag("TerminologyEntry", tag) and "245020003" in str(tag)
+    # a person takes half of the left one away: their edit stays, the right one may be made anew
+    image = segment.GetRepresentation("Binary labelmap")
+    array = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
+    array[: array.shape[0] // 2] = 0
+    image.Modified()
+    segmentation.InvokeEvent(slicer.vtkSegmentation.SourceRepresentationModified)
+    panel.turn()
+    edited = panel.value("qf_volume", Side.LEFT)
+    assert float(edited.split()[0]) < 0.8 * truth[Side.LEFT]
+    panel.ui.segmentMuscleButton.click()
+    panel.turn()
+    assert APP.HOST.errors == []
+    assert panel.value("qf_volume", Side.LEFT) == edited
+
+
+def test_points_inside_and_outside_are_placed_in_lists_of_their_own(placed):
+    placed.ui.outsideButton.click()
+    interaction = placed.scene.GetFirstNodeByClass("vtkMRMLInteractionNode")
+    assert interaction.GetCurrentInteractionMode() == interaction.Place
+    node = placed.live.nodes.stroke_node("outside")
+    assert placed.scene.GetFirstNodeByClass("vtkMRMLSelectionNode").GetActivePlaceNodeID() == node.GetID()
+    node.AddControlPoint(1.0, 2.0, 3.0)
+    assert placed.live.nodes.strokes().outside.tolist() == [[1.0, 2.0, 3.0]]
+    placed.ui.segmentMuscleButton.click()
+    assert "that a person made; it is kept" in APP.HOST.errors.pop()
 
 
 def test_export_writes_the_files_of_the_command_line_and_refuses_in_one_sentence(placed, tmp_path):
