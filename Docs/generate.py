@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from IFIMeasureLib.core.anatomy import definitions
+from IFIMeasureLib.core.follow_up import FOLLOW_UP_COLUMNS
 from IFIMeasureLib.core.landmarks import landmark_definitions
 from IFIMeasureLib.core.measurements import MEASUREMENTS
 from IFIMeasureLib.core.reference_values import reference_rows
@@ -40,7 +41,12 @@ def definitions_page() -> str:
 def dictionary_page() -> str:
     """Return what every exported column holds."""
     parts = [HEAD, "# Data dictionary\n"]
-    for title, columns in (("measurements.csv", MEASUREMENT_COLUMNS), ("profile.csv", PROFILE_COLUMNS), ("landmarks (in study.json and the report)", LANDMARK_COLUMNS)):
+    for title, columns in (
+        ("measurements.csv", MEASUREMENT_COLUMNS),
+        ("profile.csv", PROFILE_COLUMNS),
+        ("follow_up.csv", FOLLOW_UP_COLUMNS),
+        ("landmarks (in study.json and the report)", LANDMARK_COLUMNS),
+    ):
         parts.append(f"\n## {title}\n\n| Column | Content |\n|---|---|\n")
         parts += [f"| `{name}` | {text} |\n" for name, text in columns.items()]
     return "".join(parts)

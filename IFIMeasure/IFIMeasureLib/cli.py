@@ -52,6 +52,19 @@ def build_parser() -> argparse.ArgumentParser:
         "--strokes", type=Path, metavar="FILE", help="Slicer markups (.mrk.json): lists named 'inside' and 'outside' with points that are certainly muscle, or certainly not"
     )
 
+    follow = commands.add_parser(
+        "follow-up",
+        help="compare examinations of one person over time",
+        description="Compare the results of examinations of one person with those of the first: changes of the quadratus femoris and of the spaces.",
+    )
+    follow.add_argument("folders", type=Path, nargs="+", metavar="DIR", help="folders that 'measure' or 'muscle' wrote, in any order")
+    follow.add_argument("--dates", metavar="DATES", help="dates of the folders in their order, separated by commas (2024-03-01,2025-03-04); else from DICOM")
+    follow.add_argument(
+        "--wcv", type=float, default=None, metavar="PERCENT", help="within-subject coefficient of variation of your own measurements (default: 3.6, a repeatability of 10 %%)"
+    )
+    follow.add_argument("--output", type=Path, required=True, metavar="FILE", help="table to write, a .csv file")
+    follow.add_argument("--force", action="store_true", help="replace the file where it exists")
+
     demo = commands.add_parser("demo", help="make a sample study, measure it, and compare with its true values")
     demo.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for sample and results")
     demo.add_argument("--seed", type=int, default=1, help="seed of noise and bias (default: 1)")
@@ -99,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     _quiet_libraries()
     try:
-        return {"series": _series, "measure": _measure, "muscle": _measure, "demo": _demo, "landmarks": _landmarks}[options.command](options)
+        return {"series": _series, "measure": _measure, "muscle": _measure, "follow-up": _follow_up, "demo": _demo, "landmarks": _landmarks}[options.command](options)
     except IFIMeasureError as error:
         message = str(error)
     except BrokenPipeError:
@@ -290,6 +303,48 @@ def _summary(study: Any) -> None:
         print(f"  {note}")
 
 
+def _follow_up(options: argparse.Namespace) -> int:
+    from .core.follow_up import DEFAULT_WCV_PERCENT, FOLLOW_UP_COLUMNS, follow_up, read_examination
+    from .core.tables import csv_text
+
+    path: Path = options.output
+    if path.suffix.lower() != ".csv":
+        raise IFIMeasureError(f"--output is {path.name!r}: the table is a .csv file; name it so.")
+    _refuse_existing(path, options.force)
+    dates: list[str | None] = [None] * len(options.folders)
+    if options.dates:
+        dates = [text.strip() for text in options.dates.split(",")]
+        if len(dates) != len(options.folders):
+            raise IFIMeasureError(f"--dates names {len(dates)} dates for {len(options.folders)} folders; give one for each.")
+    examinations = [read_examination(folder, date) for folder, date in zip(options.folders, dates)]
+    rows, warnings = follow_up(examinations, DEFAULT_WCV_PERCENT if options.wcv is None else options.wcv)
+    _write_beside(path, csv_text(FOLLOW_UP_COLUMNS, rows))
+    table = [("measurement", "side", "from", "to", "first", "now", "change", "percent", "verdict")]
+    for row in rows:
+        if row["change"]:
+            percent = f"{float(row['change_symmetric_percent']):+.1f} %" if row["change_symmetric_percent"] else ""
+            numbers = (f"{float(row['first_value']):.2f}", f"{float(row['value']):.2f}", f"{float(row['change']):+.2f} {row['unit']}")
+            table.append((row["measurement"], row["side"], row["first_date"], row["date"], *numbers, percent, row["verdict"]))
+    _print_table(table)
+    for warning in warnings:
+        print(f"  {warning}")
+    print(f"\nThe table is {path}; percent is symmetric, 200 (now - first) / (now + first).")
+    return 0
+
+
+def _refuse_existing(path: Path, force: bool) -> None:
+    if path.exists() and not force:
+        raise IFIMeasureError(f"{path}: there is such a file already; choose another name, or replace it with --force.")
+
+
+def _write_beside(path: Path, text: str) -> None:
+    """Write a file whole: beside its place, then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.partial")
+    beside.write_bytes(text.encode())
+    os.replace(beside, path)
+
+
 def _demo(options: argparse.Namespace) -> int:
     from . import outputs
     from .core.measurements import MEASUREMENTS
@@ -337,13 +392,9 @@ def _landmarks(options: argparse.Namespace) -> int:
     path: Path = options.output
     if not path.name.endswith(".mrk.json"):
         raise IFIMeasureError(f"--output is {path.name!r}: the name must end with .mrk.json, so that 3D Slicer knows the file.")
-    if path.exists() and not options.force:
-        raise IFIMeasureError(f"{path}: there is such a file already; choose another name, or replace it with --force.")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _refuse_existing(path, options.force)
     document = markups_document({side: empty_landmarks() for side in Side.parse(options.side)}, "IFI landmarks")
-    beside = path.with_name(f".{path.name}.partial")
-    beside.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    os.replace(beside, path)
+    _write_beside(path, json.dumps(document, indent=1) + "\n")
     print(f"{path}: drop it into 3D Slicer and place the points; what you do not place is placed automatically.")
     return 0
 

@@ -155,6 +155,7 @@ def describe(study: StudyResult, options: dict[str, Any]) -> dict[str, Any]:
                 "number": tags.get("SeriesNumber", ""),
                 "description": tags.get("SeriesDescription", "") or tags.get("ProtocolName", ""),
                 "modality": tags.get("Modality", ""),
+                "date": tags.get("StudyDate", ""),
             }
     grid = study.bones.grid
     return {

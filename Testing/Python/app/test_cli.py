@@ -15,7 +15,7 @@ import pytest
 import SimpleITK as sitk
 from cases import SHARED
 from IFIMeasureLib.cli import main
-from IFIMeasureLib.core.imaging import Grid
+from IFIMeasureLib.core.imaging import Grid, read_segmentation
 from IFIMeasureLib.core.landmarks import read_landmarks
 from IFIMeasureLib.core.sample import sample_grid, write_label_map
 from IFIMeasureLib.core.values import Side
@@ -117,6 +117,58 @@ def test_without_tendons_qfs_says_why_and_comes_from_landmarks_when_placed(demo,
     value = float(rows(tmp_path / "b" / "measurements.csv")["qfs_axial", "left"]["value"])
     ours = float(rows(folder / "measurements.csv")["qfs_axial", "left"]["value"])
     assert ours - 0.1 < value < ours + 6
+
+
+def test_the_muscle_is_segmented_measured_and_followed_over_time(demo, tmp_path, capsys):
+    whole = sitk.ReadImage(str(demo[0] / "sample" / "segmentation.seg.nrrd"))
+    array = sitk.GetArrayFromImage(whole)
+    array[array > 8] = 0  # the quadratus femoris of both sides is 9 and 10
+    bones = sitk.GetImageFromArray(array)
+    bones.CopyInformation(whole)
+    sitk.WriteImage(bones, str(tmp_path / "bones.nii.gz"), True)
+    labels = {f"{2 * n + m}": f"{key}_{side}" for n, key in enumerate(("hip", "femur", "hamstring", "iliopsoas")) for m, side in ((1, "right"), (2, "left"))}
+    call = [
+        "muscle",
+        str(demo[0] / "sample" / "dicom"),
+        "--series",
+        "2",
+        "--segmentation",
+        str(tmp_path / "bones.nii.gz"),
+        "--labels",
+        json.dumps(labels),
+        "--contrast",
+        "t1",
+        "--quiet",
+    ]
+    assert main([*call, "--output", str(tmp_path / "found")]) == 0
+    found, true = rows(tmp_path / "found" / "measurements.csv"), rows(demo[0] / "measurements.csv")
+    for side in ("left", "right"):
+        assert float(found["qf_volume", side]["value"]) == pytest.approx(float(true["qf_volume", side]["value"]), rel=0.12)
+        assert found["qf_fat_fraction", side]["method"].endswith("T1, an estimate")
+    again = read_landmarks(tmp_path / "found" / "landmarks_left.mrk.json")
+    assert again[Side.LEFT]["lesser_trochanter_tip"].position_ras_mm is not None
+    names = [s.name for s in read_segmentation(tmp_path / "found" / "segmentation.seg.nrrd").segments]
+    assert {"quadratus_femoris_left", "quadratus_femoris_right"} <= set(names)
+    capsys.readouterr()
+    table = tmp_path / "follow_up.csv"
+    assert main(["follow-up", str(demo[0]), str(tmp_path / "found"), "--dates", "2024-01-01,2025-01-01", "--output", str(table)]) == 0
+    assert "within measurement error" in capsys.readouterr().out
+    with table.open(encoding="utf-8", newline="") as stream:
+        assert any(row["measurement"] == "qf_volume" and row["verdict"] for row in csv.DictReader(stream))
+    assert main(["follow-up", str(demo[0]), str(tmp_path), "--dates", "2024-01-01,2025-01-01", "--output", str(tmp_path / "other.csv")]) == 1
+    assert "no readable study.json" in capsys.readouterr().err and not (tmp_path / "other.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--contrast", "t1"], "no IMAGE is given"),
+        (["--fat-image", "fat.nii.gz"], "needs IMAGE to be the water image"),
+    ],
+)
+def test_image_options_without_their_image_get_one_sentence(demo, tmp_path, capsys, more, message):
+    assert main(["measure", "--segmentation", str(demo[0] / "segmentation.seg.nrrd"), "--output", str(tmp_path / "out"), "--quiet", *more]) == 1
+    assert message in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
 def test_existing_results_are_kept_unless_forced(demo, tmp_path, capsys):

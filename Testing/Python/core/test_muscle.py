@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import BODYPARTS, dice, five_strokes, muscle_case, synthetic_mr
 from IFIMeasureLib.core.imaging import Grid, Mask, Volume
 from IFIMeasureLib.core.landmarks import Landmark, LandmarkState, empty_landmarks
 from IFIMeasureLib.core.muscle import CORNERS, Strokes, muscle_corners, plate, read_strokes, resampled, segment_muscle
 from IFIMeasureLib.core.muscle_numbers import MuscleImages, edema_grade, fat_grade, muscle_numbers, with_images
 from IFIMeasureLib.core.values import IFIMeasureError, Measured, NotMeasurable, Side
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "Benchmarks"))
-from cases import BODYPARTS, dice, five_strokes, muscle_case, synthetic_mr
 
 
 @pytest.fixture(scope="module")
