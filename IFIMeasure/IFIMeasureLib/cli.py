@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .core.values import IFIMeasureError, Measured, Side
+from .core.values import IFIMeasureError, Measured, Side, number_text
 
 _EPILOG = """\
 examples:
@@ -285,13 +285,13 @@ def _summary(study: Any) -> None:
     for definition in MEASUREMENTS:
         if definition.compute is None:
             result = study.paired[definition.id]
-            text = f"{result.value:.{definition.decimals}f}" if isinstance(result, Measured) else "-"
+            text = number_text(result.value, definition.decimals) if isinstance(result, Measured) else "-"
             rows.append((definition.id, text, text, definition.unit))
             continue
         cells = []
         for side in (Side.RIGHT, Side.LEFT):
             result = study.hips[side].results[definition.id] if side in study.hips else None
-            cells.append(f"{result.value:.{definition.decimals}f}" if isinstance(result, Measured) else "-")
+            cells.append(number_text(result.value, definition.decimals) if isinstance(result, Measured) else "-")
             if isinstance(result, Measured) and definition.scored:
                 remarks += [f"{definition.id}, {side.value}: {s.text}" for s in statements(definition.id, result.value, study.subject) if s.kind == "cutoff"]
             elif result is not None and not isinstance(result, Measured) and definition.id in ("ifs_axial", "qfs_axial"):

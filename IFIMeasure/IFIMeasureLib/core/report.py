@@ -14,7 +14,7 @@ from .pictures import Picture, axial_picture, bones_picture, profile_picture, sc
 from .reference_values import reference_rows, statements
 from .study import StudyResult
 from .tables import landmark_rows
-from .values import Measured, Result, Side
+from .values import Measured, Result, Side, number_text, unit_text
 
 _STYLE = """
 :root { color-scheme: light; }
@@ -101,8 +101,7 @@ def _header(study: StudyResult, provenance: dict[str, Any]) -> str:
 
 def _value_cell(result: Result, decimals: int, unit: str) -> str:
     if isinstance(result, Measured):
-        unit = {"deg": "°"}.get(unit, " " + unit)
-        return f"{result.value:.{decimals}f}{_text(unit)}"
+        return f"{number_text(result.value, decimals)}{_text(unit_text(unit))}"
     return '<span class="quiet">not measurable</span>'
 
 
@@ -167,7 +166,7 @@ def _landmarks(study: StudyResult) -> str:
 
 
 def _short(text: str) -> str:
-    return " ".join(f"{float(v):.1f}" for v in text.split())
+    return " ".join(number_text(float(v), 1) for v in text.split())
 
 
 def _definitions() -> str:

@@ -20,7 +20,7 @@ from .placement import to_ras
 from .reference_values import statements
 from .spaces import Space
 from .study import StudyResult
-from .values import Measured, Result, Side
+from .values import Measured, Result, Side, number_text
 
 MEASUREMENT_COLUMNS: dict[str, str] = {
     "measurement": "Id of the measurement; stable.",
@@ -99,7 +99,7 @@ def summary_rows(study: StudyResult) -> list[dict[str, str]]:
     """Return one row a measurement with both sides beside each other, rounded for reading; a dash where there is no value."""
 
     def text(result: Result | None, decimals: int) -> str:
-        return f"{result.value:.{decimals}f}" if isinstance(result, Measured) else "–"
+        return number_text(result.value, decimals) if isinstance(result, Measured) else "–"
 
     rows = []
     for definition in MEASUREMENTS:

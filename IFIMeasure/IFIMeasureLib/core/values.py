@@ -91,6 +91,16 @@ class NotMeasurable:
     missing: tuple[str, ...] = field(default=())
 
 
+def number_text(value: float, decimals: int) -> str:
+    """Return a number rounded for reading, without a sign on zero."""
+    return f"{round(value, decimals) + 0.0:.{decimals}f}"
+
+
+def unit_text(unit: str) -> str:
+    """Return a UCUM unit as people write it behind a number, with its space; empty for numbers without one."""
+    return {"deg": "°", "mm2": " mm²", "1": ""}.get(unit, f" {unit}")
+
+
 Result = Union[Measured, NotMeasurable]
 
 

@@ -16,7 +16,7 @@ from ..core.landmarks import Landmark, LandmarkSet, LandmarkState, landmark_defi
 from ..core.measurements import MEASUREMENTS, MeasurementDefinition
 from ..core.reference_values import statements
 from ..core.study import StudyResult
-from ..core.values import Measured, Result, Side
+from ..core.values import Measured, Result, Side, number_text, unit_text
 
 SIDES = (Side.RIGHT, Side.LEFT)
 """Order of the side columns: the patient's right on the left, as in an image."""
@@ -206,5 +206,5 @@ def describe(definition: MeasurementDefinition, side: Side | None, study: StudyR
         below = [s.text for s in found if s.kind == "cutoff" and s.below]
         lines += [f"{s.text} — {s.row.citation}" for s in found]
     space = definition.id.startswith(("ifs_", "qfs_"))
-    text = f"{'≈ ' if study.draft and space else ''}{result.value:.{definition.decimals}f} {'°' if result.unit == 'deg' else result.unit}"
+    text = f"{'≈ ' if study.draft and space else ''}{number_text(result.value, definition.decimals)}{unit_text(result.unit)}"
     return (f"▼ {text}" if below else text), "\n".join(line for line in lines if line)

@@ -495,7 +495,7 @@ def test_landmarks_alone_give_angles_without_a_segmentation(panel):
     }.items():  # fmt: skip
         node.SetNthControlPointPosition(panel.live.index(Side.RIGHT, key), *place)
     panel.turn()
-    assert panel.value("neck_shaft_angle", Side.RIGHT) == "135.0 °"
+    assert panel.value("neck_shaft_angle", Side.RIGHT) == "135.0°"
     assert "there is no segmentation" in panel.ui.measurementTable.item(LINE["ifs_axial"], 1).toolTip()
     assert not panel.ui.exportButton.enabled
 
