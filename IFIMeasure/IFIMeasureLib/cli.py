@@ -45,7 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
     muscle = commands.add_parser(
         "muscle",
         help="segment the quadratus femoris of a study, then measure it",
-        description="Segment the quadratus femoris from its attachment corners and the image, on each side that has no segment of it; then do what 'measure' does.",
+        description="Segment the quadratus femoris from its attachment corners and the image, on each side that has no segment of it (a segment drawn on every n-th slice is filled between them); then do what 'measure' does.",
     )
     _study_arguments(muscle, image_needed=True)
     muscle.add_argument(
@@ -245,8 +245,8 @@ def run_study(options: argparse.Namespace, say: Any) -> Any:
         assert volume is not None
         placed = {side: hip.landmarks for side, hip in prepared.measure(person, progress=say).hips.items()}
         say("segmenting the quadratus femoris")
-        failed = prepared.segment_muscles(volume, placed, read_strokes(options.strokes) if options.strokes else None)
-        if len(failed) == len(placed):
+        made, failed = prepared.segment_muscles(volume, placed, read_strokes(options.strokes) if options.strokes else None)
+        if failed and not made:
             raise IFIMeasureError(" ".join(dict.fromkeys(failed.values())))
         notes += [f"{side.value} quadratus femoris: {reason}" for side, reason in failed.items()]
     study = prepared.measure(person, progress=say)

@@ -9,6 +9,7 @@ of L. Grady, CVPR 2005) draws the border where the image changes. Strokes of a p
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -206,6 +207,59 @@ def _cropped(inside: Array, grid: Grid, start: Array, whole: tuple[int, int, int
     box = (slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2]))
     ends = [(a, -1, int(start[a] + used[a][0]) == 0) for a in range(3)] + [(a, 1, int(start[a] + used[a][-1]) == whole[a] - 1) for a in range(3)]
     return Mask(inside[box], grid.cropped(box), frozenset((axis, end) for axis, end, touches in ends if touches))
+
+
+def fill_between(mask: Mask, axis: int) -> Mask:
+    """Fill the slices between those that were drawn, by shape-based interpolation.
+
+    Between two drawn slices the signed distance to their outlines is interpolated linearly (S. P. Raya and J. K. Udupa,
+    IEEE Trans Med Imaging 1990;9:32), each outline moved so that their centers meet on the way: a thin muscle that
+    runs obliquely would vanish between slices otherwise. Drawn slices stay as they are.
+
+    :param axis: the axis across the slices.
+    :raises IFIMeasureError: where fewer than two slices were drawn.
+    """
+    stack = np.moveaxis(mask.array, axis, 0)
+    drawn = np.flatnonzero(stack.any((1, 2)))
+    if len(drawn) < 2:
+        raise IFIMeasureError(f"only {len(drawn)} slice of the muscle is drawn; draw at least two, with slices between them to fill.")
+    spacing = np.delete(mask.grid.spacing, axis)
+
+    def signed(plane: Array) -> Array:
+        inside = scipy.ndimage.distance_transform_edt(plane, sampling=spacing)
+        return np.asarray(inside - scipy.ndimage.distance_transform_edt(~plane, sampling=spacing))
+
+    filled = stack.copy()
+    for low, high in itertools.pairwise(drawn):
+        below, above = signed(stack[low]), signed(stack[high])
+        way = np.array(scipy.ndimage.center_of_mass(stack[high])) - scipy.ndimage.center_of_mass(stack[low])
+        for k in range(low + 1, high):
+            share = (k - low) / (high - low)
+            here = scipy.ndimage.shift(below, share * way, order=1, mode="nearest"), scipy.ndimage.shift(above, (share - 1) * way, order=1, mode="nearest")
+            filled[k] = (1 - share) * here[0] + share * here[1] > 0
+    return Mask(np.ascontiguousarray(np.moveaxis(filled, 0, axis)), mask.grid, mask.cut)
+
+
+def split_joint(mask: Mask, corners: Array, head_radius_mm: float) -> Mask:
+    """Return the quadratus femoris out of a segment that joins it with the gemelli above.
+
+    The border is a plane along the fibers and from front to back, a third of a head radius above the upper
+    attachment corners, which lie within the muscle: at the lower border of the inferior gemellus.
+
+    :param corners: (4, 3), RAS millimeter, in the order of :data:`CORNERS`.
+    :raises IFIMeasureError: where nothing lies below the border.
+    """
+    start, end = corners[0], corners[2]
+    along = (end - start) / np.linalg.norm(end - start)
+    up = np.cross(along, [0.0, 1.0, 0.0])
+    up = up / np.linalg.norm(up) * (1.0 if up[2] >= 0 else -1.0)
+    index = np.argwhere(mask.array)
+    below = (mask.grid.to_ras(index.astype(float)) - start) @ up < head_radius_mm / 3.0
+    if not below.any():
+        raise IFIMeasureError("nothing of the joint segment lies below the gemelli; check the upper attachment corners.")
+    array = np.zeros_like(mask.array)
+    array[tuple(index[below].T)] = True
+    return Mask(array, mask.grid, mask.cut)
 
 
 def on_grid(mask: Mask, grid: Grid) -> Mask:

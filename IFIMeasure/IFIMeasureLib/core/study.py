@@ -13,9 +13,9 @@ from .anatomy import Structure, definitions, structure_from_name
 from .imaging import Grid, Mask, Segmentation, SegmentRef, Volume
 from .landmarks import NOT_PLACED, Landmark, LandmarkSet, LandmarkState, empty_landmarks, landmark_definitions, merge, position
 from .measurements import HipData, measure_hip, measure_pair
-from .muscle import CORNERS, Strokes, muscle_region, on_grid, segment_muscle, signal_levels
+from .muscle import CORNERS, Strokes, fill_between, muscle_region, on_grid, segment_muscle, signal_levels, split_joint
 from .muscle_numbers import MuscleImages, MuscleNumbers, muscle_numbers, with_images
-from .placement import BoneField, Found, find_on_femur, find_on_hip_bone, place_attachments, side_frame, to_ras
+from .placement import ADULT_HEAD_RADIUS_MM, BoneField, Found, find_on_femur, find_on_hip_bone, place_attachments, side_frame, to_ras
 from .reference_values import Subject
 from .spaces import ProfilePoint, Region, Space, axial_levels, coarse_space, ischium_region, lesser_trochanter_region, measure_space
 from .surface import closest_on_segments, refined_patch
@@ -336,16 +336,14 @@ class PreparedStudy:
                 if not draft:
                     self._spaces[side] = (key, spaces)
             hip.spaces = spaces.by_name
-            if "quadratus_femoris" in bones.masks:
+            if "quadratus_femoris" in bones.masks or "gemelli_quadratus_femoris" in bones.masks:
                 hip.muscle = self._muscle(bones, landmarks, spaces, draft)
-            elif "gemelli_quadratus_femoris" in bones.masks:
-                hip.muscle = NotMeasurable("the segment joins the quadratus femoris with the gemelli, so its numbers would be theirs as well.", ("quadratus_femoris",))
             _add_derived(hip, bones.turned, spaces.iliopsoas_point, frozenset() if fill else _unplaced((person or {}).get(side)))
             data[side] = hip
         hips = {side: HipResult(side, d.landmarks, d.spaces, measure_hip(d), self.bones[side].masks) for side, d in data.items()}
         return StudyResult(hips, measure_pair(data), self.absent, self.subject, self.segmentation, self.structures, self.volume, self.notes, draft)
 
-    def _muscle(self, bones: _Bones, landmarks: LandmarkSet, spaces: _Spaces, draft: bool) -> MuscleNumbers:
+    def _muscle(self, bones: _Bones, landmarks: LandmarkSet, spaces: _Spaces, draft: bool) -> MuscleNumbers | NotMeasurable:
         """Numbers of one side's muscle; while a point is dragged those from before."""
         ifs = spaces.by_name["ifs"]
         level = ifs.axial.level_mm if isinstance(ifs, Space) and ifs.axial is not None else None
@@ -355,9 +353,22 @@ class PreparedStudy:
         known = self._muscles.get(bones.side)
         if known is not None and (draft or known[0] == key):
             return known[1]
-        mask = bones.masks["quadratus_femoris"]
         whole = corners if len(corners) == len(CORNERS) else None
+        mask = bones.masks.get("quadratus_femoris")
+        split: tuple[str, ...] = ()
+        if mask is None:
+            joint = bones.masks["gemelli_quadratus_femoris"]
+            if whole is None:
+                return NotMeasurable(
+                    "the segment joins the quadratus femoris with the gemelli, and its corners, which would part them, are not all placed.", ("quadratus_femoris",)
+                )
+            try:
+                mask = split_joint(joint, whole, bones.found.head_radius_mm or ADULT_HEAD_RADIUS_MM)
+            except IFIMeasureError as error:
+                return NotMeasurable(str(error))
+            split = ("split from a segment that joins it with the gemelli, at a plane from the landmarks of the bones",)
         numbers = muscle_numbers(mask, whole, level)
+        numbers = replace(numbers, notes=(*split, *numbers.notes))
         if self.images is not None:
             levels = None
             if self.images.t1 is not None and whole is not None:
@@ -369,29 +380,43 @@ class PreparedStudy:
         self._muscles[bones.side] = (key, numbers)
         return numbers
 
-    def segment_muscles(self, volume: Volume, landmarks: dict[Side, LandmarkSet], strokes: Strokes | None = None) -> dict[Side, str]:
-        """Segment the quadratus femoris of each side that has none, from its corners and an image.
+    def segment_muscles(self, volume: Volume | None, landmarks: dict[Side, LandmarkSet], strokes: Strokes | None = None) -> tuple[set[Side], dict[Side, str]]:
+        """Segment the quadratus femoris of each side that has none; fill one that was drawn on some slices only.
 
+        :param volume: the image it is found in; not needed where only slices are filled.
         :param landmarks: final landmarks of each side, from :meth:`measure`.
-        :returns: why it failed, for the sides where it did.
+        :returns: the sides on which something was made, and why it failed on others.
         """
+        made: set[Side] = set()
         failed: dict[Side, str] = {}
         for side, bones in self.bones.items():
-            if "quadratus_femoris" in bones.masks or side not in landmarks:
+            known = bones.masks.get("quadratus_femoris")
+            if known is not None:
+                axis = self.segmentation.grid.slice_axis
+                drawn = np.flatnonzero(known.array.any(axis=tuple(a for a in range(3) if a != axis)))
+                of = int(drawn[-1] - drawn[0]) + 1
+                if len(drawn) == of:
+                    continue
+                mask = fill_between(known, axis)
+                self.notes.append(f"the {side.value} quadratus femoris was drawn on {len(drawn)} of {of} slices; those between were filled by the shapes beside them")
+            elif side not in landmarks or volume is None:
+                failed[side] = "there is no image to find the muscle in."
                 continue
-            others = {key: mask for key, mask in bones.masks.items() if key in ("hip", "femur", "hamstring", "iliopsoas")}
-            try:
-                mask = segment_muscle(volume, landmarks[side], others, side, strokes)
-            except IFIMeasureError as error:
-                failed[side] = str(error)
-                continue
-            if self.segmentation.grid.difference(volume.grid):
-                mask = on_grid(mask, self.segmentation.grid)
-                self.notes.append(f"the {side.value} quadratus femoris was brought onto the segmentation's grid")
+            else:
+                others = {key: mask for key, mask in bones.masks.items() if key in ("hip", "femur", "hamstring", "iliopsoas")}
+                try:
+                    mask = segment_muscle(volume, landmarks[side], others, side, strokes)
+                    if self.segmentation.grid.difference(volume.grid):
+                        mask = on_grid(mask, self.segmentation.grid)
+                        self.notes.append(f"the {side.value} quadratus femoris was brought onto the segmentation's grid")
+                except IFIMeasureError as error:
+                    failed[side] = str(error)
+                    continue
             bones.masks["quadratus_femoris"], bones.turned["quadratus_femoris"] = mask, side_frame(mask, side)
-            self.structures[Structure("quadratus_femoris", side)] = []
+            self.structures.setdefault(Structure("quadratus_femoris", side), [])
             self._muscles.pop(side, None)
-        return failed
+            made.add(side)
+        return made, failed
 
     def snap(self, side: Side, landmark_id: str, place_ras_mm: Array, within_mm: float = 8.0) -> Array | None:
         """Return the point of its structure's surface nearest to a place, RAS millimeter.

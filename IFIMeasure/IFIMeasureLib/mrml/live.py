@@ -201,7 +201,8 @@ class LiveStudy:
     def segment_muscles(self, progress: Progress | None = None) -> StudyResult:
         """Segment the quadratus femoris of each side from its corners and the image, and measure.
 
-        A segment that a person drew or edited is kept; one that was made here before is made anew, with the strokes.
+        A segment that a person drew or edited is kept, and filled where they drew it on some slices only; one that was
+        made here before is made anew, with the strokes.
 
         :raises IFIMeasureError: with one sentence for the person.
         """
@@ -223,10 +224,10 @@ class LiveStudy:
         if progress is not None:
             progress("segmenting the quadratus femoris")
         placed = {side: hip.landmarks for side, hip in prepared.measure(self._landmarks(), progress=progress).hips.items()}
-        failed = prepared.segment_muscles(read_volume_node(nodes.volume), placed, nodes.strokes())
-        made = [side for side in prepared.bones if side not in before and side not in failed]
+        made, failed = prepared.segment_muscles(read_volume_node(nodes.volume), placed, nodes.strokes())
         if not made:
-            raise IFIMeasureError(" ".join(dict.fromkeys(failed.values())))
+            kept = "Each side has a whole segment of the quadratus femoris that a person made; it is kept. Remove it, or choose another structure for it, to have it segmented."
+            raise IFIMeasureError(" ".join(dict.fromkeys(failed.values())) or kept)
         for side in made:
             nodes.write_muscle(side, prepared.bones[side].masks["quadratus_femoris"])
         self._stamp = nodes.bones_stamp()  # what was written is what is known

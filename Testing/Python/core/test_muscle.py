@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import BODYPARTS, dice, five_strokes, muscle_case, synthetic_mr
+from cases import BODYPARTS, dice, five_strokes, mesh, muscle_case, synthetic_mr, voxelize
 from IFIMeasureLib.core.imaging import Grid, Mask, Volume
 from IFIMeasureLib.core.landmarks import Landmark, LandmarkState, empty_landmarks
-from IFIMeasureLib.core.muscle import CORNERS, Strokes, muscle_corners, plate, read_strokes, resampled, segment_muscle
+from IFIMeasureLib.core.muscle import CORNERS, Strokes, fill_between, muscle_corners, plate, read_strokes, resampled, segment_muscle, split_joint
 from IFIMeasureLib.core.muscle_numbers import MuscleImages, edema_grade, fat_grade, muscle_numbers, with_images
 from IFIMeasureLib.core.values import IFIMeasureError, Measured, NotMeasurable, Side
 
@@ -47,6 +47,34 @@ def test_the_muscle_is_found_among_the_real_shapes_of_its_neighbors():
     case = synthetic_mr("t1")
     found = resampled(segment_muscle(case.volume, case.landmarks, case.others, case.side), case.volume.grid)
     assert dice(found, case.truth) > 0.85
+
+
+@pytest.mark.skipif(not BODYPARTS.exists(), reason="the meshes of BodyParts3D are not here")
+def test_a_joint_segment_is_split_below_the_gemelli():
+    case = synthetic_mr("t1")
+    grid = case.volume.grid
+    gemelli = voxelize(mesh("right_gemellus_inferior"), grid) | voxelize(mesh("right_gemellus_superior"), grid)
+    found = split_joint(Mask(case.truth | gemelli, grid, frozenset()), muscle_corners(case.landmarks), 24.0)
+    assert dice(found.array, case.truth) > 0.93
+
+
+def test_slices_between_drawn_ones_are_filled_and_drawn_ones_stay(case):
+    every = 3
+    drawn = case.truth.copy()
+    used = np.flatnonzero(case.truth.any((0, 1)))
+    keep = {*used[::every], used[-1]}
+    for k in range(drawn.shape[2]):
+        if k not in keep:
+            drawn[:, :, k] = False
+    filled = fill_between(Mask(drawn, case.volume.grid, frozenset()), 2).array
+    assert dice(filled, case.truth) > 0.93
+    assert dice(drawn, case.truth) < 0.7
+    for k in keep:
+        assert (filled[:, :, k] == case.truth[:, :, k]).all()
+    single = np.zeros_like(drawn)
+    single[:, :, used[3]] = case.truth[:, :, used[3]]
+    with pytest.raises(IFIMeasureError, match="only 1 slice"):
+        fill_between(Mask(single, case.volume.grid, frozenset()), 2)
 
 
 def test_a_missing_corner_an_image_that_does_not_reach_and_a_constant_one_are_refused(case):
