@@ -96,6 +96,7 @@ class IFIMeasureParameterNode:
     replaceResults: bool = False
 
 
+PROGRESS_STEPS = 12
 CONTRASTS = ("", "t1", "t2fs", "water")  # in the order of the panel's list
 
 
@@ -170,7 +171,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._leave()
         self.removeObservers()
         for view in self._plotViews:
-            view.disconnect("dataSelected(vtkStringArray*, vtkCollection*)", self.onPlotSelected)
+            view.disconnect("dataSelected(vtkStringArray*,vtkCollection*)", self.onPlotSelected)
         self._plotViews = []
 
     def enter(self):
@@ -395,6 +396,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._show(live, message)
         if not self._dragging:
             self._showBones()
+            self._fillViews()
         if placed is not None:
             self._walkOn(placed)
 
@@ -542,9 +544,17 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         for index in range(layoutManager.plotViewCount if layoutManager is not None else 0):
             view = layoutManager.plotWidget(index).plotView()
             if view not in self._plotViews:
-                view.connect("dataSelected(vtkStringArray*, vtkCollection*)", self.onPlotSelected)
+                view.connect("dataSelected(vtkStringArray*,vtkCollection*)", self.onPlotSelected)
                 self._plotViews.append(view)
         show_layout(slicer.mrmlScene, None if self._live is None else self._live.nodes)  # views made just now are filled as well
+
+    def _fillViews(self):
+        """Keep plot and table of the study's layout in step with the study, where that layout is shown."""
+        from IFIMeasureLib.mrml.live import LAYOUT_ID, fill_views
+
+        layout = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+        if layout is not None and layout.GetViewArrangement() == LAYOUT_ID:
+            fill_views(slicer.mrmlScene, self._live.nodes)
 
     def onRestoreLayout(self):
         from IFIMeasureLib.mrml.live import restore_layout
@@ -602,10 +612,11 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     @contextlib.contextmanager
     def _progress(self, title):
         """Give a function that shows each step of a long action, and raises Cancelled where the person stops it."""
-        dialog = slicer.util.createProgressDialog(windowTitle=title, labelText=title, maximum=0)
+        dialog = slicer.util.createProgressDialog(windowTitle=title, labelText=title, maximum=PROGRESS_STEPS)
 
         def say(text):
             dialog.labelText = text
+            dialog.value = min(dialog.value + 1, PROGRESS_STEPS - 1)  # at its maximum the dialog would close
             slicer.app.processEvents()
             if dialog.wasCanceled:
                 raise Cancelled

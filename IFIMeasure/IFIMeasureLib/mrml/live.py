@@ -352,6 +352,9 @@ def fill_views(scene: Any, nodes: StudyNodes | None) -> None:
     for kind, role, node in (("vtkMRMLPlotViewNode", "SetPlotChartNodeID", chart), ("vtkMRMLTableViewNode", "SetTableNodeID", table)):
         for number in range(scene.GetNumberOfNodesByClass(kind)):
             view = scene.GetNthNodeByClass(number, kind)
+            shown = view.GetPlotChartNodeID() if kind == "vtkMRMLPlotViewNode" else view.GetTableNodeID()
+            if (shown or None) == (node.GetID() if node is not None else None):
+                continue
             getattr(view, role)(node.GetID() if node is not None else None)
             if kind == "vtkMRMLPlotViewNode":
                 view.SetInteractionMode(slicer.vtkMRMLPlotViewNode.InteractionModeSelectPoints)

@@ -363,6 +363,12 @@ def test_the_layout_is_shown_filled_and_given_back(placed):
     assert all(word in description for word in ("Red", "Green", "Yellow", "vtkMRMLPlotViewNode", "vtkMRMLTableViewNode", "vtkMRMLViewNode"))
     assert plot_view.GetPlotChartNode() is placed.live.nodes.node("plot")
     assert table_view.GetTableNode() is placed.live.nodes.node("table_summary")
+    record = placed.live.nodes.record
+    placed.ui.studySelector.setCurrentNode(None)
+    placed.turn()
+    placed.ui.studySelector.setCurrentNode(record)
+    placed.turn()
+    assert plot_view.GetPlotChartNode() is placed.live.nodes.node("plot")  # the views follow the study
     placed.ui.restoreLayoutButton.click()
     assert layout.GetViewArrangement() == slicer.vtkMRMLLayoutNode.SlicerLayoutConventionalView
 
