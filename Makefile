@@ -19,7 +19,7 @@ demo: $(STAMP)
 	$(BIN)/ifimeasure demo --output $(OUT) --force
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 bench: $(STAMP)
 	$(BIN)/python Testing/Benchmarks/bench.py

@@ -21,7 +21,8 @@ from IFIMeasureLib.core.values import IFIMeasureError
         ("Pelvis", "hip"),
         ("sacrum", "sacrum"),
         ("liver", None),
-        ("gluteus_maximus_left", None),
+        ("gluteus_maximus_left", "reference_muscle_left"),
+        ("gluteus_medius_left", None),
     ],
 )
 def test_segment_names_mean_what_people_mean(name, structure):
