@@ -381,7 +381,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         try:
             if placed is not None and self._parameterNode.snapToSurface:
                 live.snap(*placed)
-            if live.has_landmarks():
+            if self._dragging or live.has_landmarks():
                 waiting = live.nodes.segmentation is not None and live.prepared is None
                 with slicer.util.WaitCursor(waiting):
                     live.update(draft=self._dragging and not waiting)
@@ -405,6 +405,9 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from IFIMeasureLib.core.landmarks import empty_landmarks
 
         nodes = None if live is None else live.nodes
+        if self._dragging and live is not None and live.result is not None:
+            self.measurementTable.show(live.result)  # the rest follows when the point is let go
+            return
         self.landmarkTable.show({side: empty_landmarks() if nodes is None else self.logic.landmarks(nodes, side) for side in Side})
         result = None if live is None else live.result
         self.measurementTable.show(result)

@@ -402,18 +402,39 @@ _SECTOR = (np.radians(2.0), np.radians(88.0))
 """Directions a lesser trochanter can have: from medial (the neck's) to posterior."""
 
 
+def prominent_peaks(values: Array, least: float) -> list[tuple[int, float]]:
+    """Return (index, prominence) of every peak of a curve (N,) that stands out by ``least``.
+
+    The same as ``scipy.signal.find_peaks`` with ``prominence``; a test holds that. Loading scipy.signal would take
+    longer than everything else that placement does.
+    """
+    found = []
+    rising = np.flatnonzero(values[1:] > values[:-1]) + 1  # first place of each rise
+    for start in rising:
+        end = start
+        while end + 1 < len(values) and values[end + 1] == values[start]:
+            end += 1
+        if end + 1 >= len(values) or values[end + 1] > values[start]:
+            continue
+        top = values[start]
+        before, after = np.flatnonzero(values[:start] > top), np.flatnonzero(values[end + 1 :] > top)
+        left = values[before[-1] + 1 if len(before) else 0 : start + 1].min()
+        right = values[end : end + 1 + after[0] + 1 if len(after) else len(values)].min()
+        prominence = float(top - max(left, right))
+        if prominence >= least:
+            found.append(((int(start) + int(end)) // 2, prominence))
+    return found
+
+
 def _strongest_peak(reach: Array, angles: Array, least: float) -> tuple[int, int] | None:
     """Top of the most prominent bump within the sector of the lesser trochanter; None where none is ``least`` mm high.
 
     Prominence is taken along the levels; a bump whose top lies outside the sector (the intertrochanteric
     crest, the flank of the neck) or at the end of the levels is none.
     """
-    from scipy import signal  # loads half of scipy: not before it is needed
-
     candidates: list[tuple[float, int, int]] = []
     for index in np.flatnonzero((angles >= _SECTOR[0]) & (angles <= _SECTOR[1])):
-        peaks, properties = signal.find_peaks(reach[:, index], prominence=least)
-        candidates += [(float(p), int(peak), int(index)) for peak, p in zip(peaks, properties["prominences"])]
+        candidates += [(prominence, peak, int(index)) for peak, prominence in prominent_peaks(reach[:, index], least)]
     for _, row, column in sorted(candidates, reverse=True):
         for _ in range(60):  # climb to the top of the bump
             low, left = max(row - 1, 0), max(column - 1, 0)

@@ -89,7 +89,8 @@ class LiveStudy:
         else:
             self.nodes.show(result)
         self.result = result
-        self._measured = (self.nodes.bones_stamp(), self._landmarks())
+        # a draft writes no landmarks, so they are still those that were read
+        self._measured = (self._stamp, landmarks) if draft else (self.nodes.bones_stamp(), self._landmarks())
         return result
 
     def has_landmarks(self) -> bool:

@@ -139,7 +139,8 @@ def write_segment(node: Any, structure_id: str, side: Side | None, mask: Mask) -
     """Add a mask as a segment with name, color and terminology, in place of one of that id; returns the segment's id."""
     segmentation = node.GetSegmentation()
     segment_id = Structure(structure_id, side).name
-    segmentation.RemoveSegment(segment_id)
+    if segmentation.GetSegment(segment_id) is not None:
+        segmentation.RemoveSegment(segment_id)
     segment = slicer.vtkSegment()
     segment.SetName(segment_id)
     color = np.array(definitions()[structure_id].color) / 255.0

@@ -9,7 +9,7 @@ import pytest
 from IFIMeasureLib.core.imaging import Grid, Segmentation, SegmentRef
 from IFIMeasureLib.core.landmarks import LandmarkState
 from IFIMeasureLib.core.phantom import HipSpec, Phantom
-from IFIMeasureLib.core.placement import to_ras
+from IFIMeasureLib.core.placement import prominent_peaks, to_ras
 from IFIMeasureLib.core.sample import sample_grid
 from IFIMeasureLib.core.study import measure_study, resolve_structures
 from IFIMeasureLib.core.values import IFIMeasureError, Measured, Side
@@ -88,3 +88,17 @@ def test_a_child_of_two_thirds_the_size_is_measured():
     hip = measure_study(segmentation, resolve_structures(segmentation, None)).hips[Side.RIGHT]
     true = min(phantom.true_space(Side.RIGHT, "ifs", p.level_mm * 1.5) for p in hip.spaces["ifs"].profile)
     assert hip.results["ifs_axial"].value == pytest.approx(true * 2 / 3, abs=0.4)
+
+
+def test_peaks_and_prominences_are_those_of_scipy():
+    from scipy import signal
+
+    rng = np.random.default_rng(4)
+    for number in range(60):
+        values = np.cumsum(rng.normal(size=90))
+        if number % 2:
+            values = np.round(values)  # plateaus
+        peaks, properties = signal.find_peaks(values, prominence=0.5)
+        found = prominent_peaks(values, 0.5)
+        assert [n for n, _ in found] == peaks.tolist()
+        assert [p for _, p in found] == pytest.approx(properties["prominences"].tolist())
