@@ -422,8 +422,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.colorBonesCheckBox.enabled = hasBones
         for button in (self.ui.segmentMuscleButton, self.ui.insideButton, self.ui.outsideButton):
             button.enabled = hasBones and nodes.volume is not None
-        for button in (self.ui.placeButton, self.ui.jumpButton, self.ui.unsetButton, self.ui.missingButton):
-            button.enabled = nodes is not None and self.landmarkTable.chosen is not None
+        self._enableLandmarkButtons()
         self.ui.exportButton.enabled = result is not None and hasBones
         self.ui.exportButton.toolTip = _("Write the chosen files: the same as the command line makes.") if self.ui.exportButton.enabled else _("Measure a segmentation first.")
         self._showDefinition()
@@ -451,8 +450,11 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
         self.ui.howLabel.text = f"{landmark_label(side, landmarkId)}. {landmark_definitions()[landmarkId].how}"
         self.ui.landmarkPicture.setPixmap(qt.QPixmap(self.resourcePath(f"Icons/Landmarks/{landmarkId}.png")))
+        self._enableLandmarkButtons()
+
+    def _enableLandmarkButtons(self):
         for button in (self.ui.placeButton, self.ui.jumpButton, self.ui.unsetButton, self.ui.missingButton):
-            button.enabled = self._live is not None
+            button.enabled = self._live is not None and self.landmarkTable.chosen is not None
 
     def onPlaceToggled(self, checked):
         chosen = self.landmarkTable.chosen

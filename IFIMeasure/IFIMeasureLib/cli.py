@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .core.values import IFIMeasureError, Measured, Side, number_text
+from .core.values import IFIMeasureError, Measured, Side
 
 _EPILOG = """\
 examples:
@@ -248,7 +248,6 @@ def run_study(options: argparse.Namespace, say: Any) -> Any:
         made, failed = prepared.segment_muscles(volume, placed, read_strokes(options.strokes) if options.strokes else None)
         if failed and not made:
             raise IFIMeasureError(" ".join(dict.fromkeys(failed.values())))
-        notes += [f"{side.value} quadratus femoris: {reason}" for side, reason in failed.items()]
     study = prepared.measure(person, progress=say)
     refuse_without_trochanter(study)
     study.notes[:0] = notes
@@ -279,24 +278,17 @@ def _muscle_images(options: argparse.Namespace, volume: Any) -> Any:
 def _summary(study: Any) -> None:
     from .core.measurements import MEASUREMENTS
     from .core.reference_values import statements
+    from .core.tables import summary_rows
 
-    rows = [("measurement", "right", "left", "unit")]
+    rows = [("measurement", "right", "left", "unit"), *((row["id"], row["right"], row["left"], row["unit"]) for row in summary_rows(study))]
     remarks = []
-    for definition in MEASUREMENTS:
-        if definition.compute is None:
-            result = study.paired[definition.id]
-            text = number_text(result.value, definition.decimals) if isinstance(result, Measured) else "-"
-            rows.append((definition.id, text, text, definition.unit))
-            continue
-        cells = []
-        for side in (Side.RIGHT, Side.LEFT):
-            result = study.hips[side].results[definition.id] if side in study.hips else None
-            cells.append(number_text(result.value, definition.decimals) if isinstance(result, Measured) else "-")
-            if isinstance(result, Measured) and definition.scored:
+    for definition in (d for d in MEASUREMENTS if d.scored):
+        for side, hip in study.hips.items():
+            result = hip.results[definition.id]
+            if isinstance(result, Measured):
                 remarks += [f"{definition.id}, {side.value}: {s.text}" for s in statements(definition.id, result.value, study.subject) if s.kind == "cutoff"]
-            elif result is not None and not isinstance(result, Measured) and definition.id in ("ifs_axial", "qfs_axial"):
+            else:
                 remarks.append(f"{definition.id}, {side.value}: not measurable: {result.reason}")
-        rows.append((definition.id, cells[0], cells[1], definition.unit))
     print()
     _print_table(rows)
     for note in [*study.notes, *(f"{s.value} side: {r}" for s, r in study.absent_sides.items()), *remarks]:

@@ -137,7 +137,7 @@ def _refuse_another_person(first: Examination, later: Examination) -> None:
     for side, diameter in first.head_diameters_mm.items():
         other = later.head_diameters_mm.get(side)
         # adults: a head that differs by more than the error of both is another one; children grow
-        adult = (first.age_years or 40.0) >= 18.0
+        adult = first.age_years is None or first.age_years >= 18.0
         if other is not None and adult and abs(other - diameter) > 2.5:
             raise IFIMeasureError(f"{where}: the {side} femoral heads measure {diameter:.1f} and {other:.1f} mm; check the folders.")
 

@@ -57,6 +57,11 @@ class Grid:
         return float(np.degrees(np.arccos(np.clip(abs(self.directions[axis, axis]), 0.0, 1.0))))
 
     @property
+    def voxel_mm3(self) -> float:
+        """Volume of a voxel, cubic millimeter."""
+        return float(abs(np.linalg.det(self.affine[:3, :3])))
+
+    @property
     def slice_axis(self) -> int:
         """The axis across the acquired slices: the one of the largest spacing; the third where they are equal."""
         spacing = self.spacing
@@ -190,6 +195,23 @@ class Segmentation:
             self._boxes[ref.layer] = _bounding_boxes(self.layers[ref.layer])
         boxes = self._boxes[ref.layer]
         return boxes[ref.value - 1] if 0 < ref.value <= len(boxes) else None
+
+
+def cropped(mask: Mask) -> Mask:
+    """Return a mask cropped to what is in it and one voxel around; ends that are no longer at an edge are not cut off.
+
+    :param mask: ``cut`` names the edges at which something lies beyond; it must hold at least one voxel.
+    """
+    used = [np.flatnonzero(mask.array.any(axis=tuple(b for b in range(3) if b != a))) for a in range(3)]
+    shape = mask.array.shape
+    low, high = [max(int(u[0]) - 1, 0) for u in used], [min(int(u[-1]) + 2, n) for u, n in zip(used, shape)]
+    box = (slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2]))
+    cut = frozenset((axis, end) for axis, end in mask.cut if (used[axis][0] == 0 if end < 0 else used[axis][-1] == shape[axis] - 1))
+    return Mask(mask.array[box], mask.grid.cropped(box), cut)
+
+
+ALL_EDGES = frozenset((axis, end) for axis in range(3) for end in (-1, 1))
+"""Every edge of an image: what touches one may be cut off there."""
 
 
 def _bounding_boxes(array: Array) -> list[Any]:
@@ -346,7 +368,8 @@ def read_segmentation(path: Path) -> Segmentation:
         layers.append(array)
     reference = re.search(r"Reference image geometry\|([^|]*)\|", keys.get("Segmentation_ConversionParameters", ""))
     if reference:
-        layers, affine = in_reference_geometry(layers, affine, reference[1])
+        place = in_reference_geometry(layers[0].shape, affine, reference[1])
+        layers, affine = [place.fill(layer) for layer in layers], place.affine
     grid = Grid((1, 1, 1), np.eye(4))
     turned = []
     for array in layers:
@@ -363,41 +386,52 @@ def read_segmentation(path: Path) -> Segmentation:
     return Segmentation(turned, grid, segments, path, named)
 
 
-def in_reference_geometry(layers: list[Array], affine: Array, geometry: str) -> tuple[list[Array], Array]:
-    """Put cropped layers back into the image they were segmented on, so that its edges and slice numbers are known.
+@dataclass(frozen=True)
+class Placement:
+    """Where cropped layers lie in the image they were segmented on: index of their first voxel, and that image's grid."""
+
+    start: Array
+    size: Array
+    affine: Array
+
+    def fill(self, layer: Array) -> Array:
+        """Return a layer put back into its image, (I, J, K)."""
+        if (self.size == layer.shape).all() and not self.start.any():
+            return layer
+        whole = np.zeros(self.size[::-1], layer.dtype).T  # fresh pages of zeros take no memory until they are written
+        whole[tuple(slice(int(a), int(a) + n) for a, n in zip(self.start, layer.shape))] = layer
+        return whole
+
+
+def in_reference_geometry(shape: tuple[int, ...], affine: Array, geometry: str) -> Placement:
+    """Find where layers lie in the image they were segmented on, so that its edges and slice numbers are known.
 
     3D Slicer keeps and saves segments cropped to where they are; a bone that ends at such a crop is not cut off
-    by the field of view. Layers that do not lie on the image's voxels are returned as they are.
+    by the field of view. Layers that do not lie on the image's voxels stay where they are.
 
-    :param layers: arrays (I, J, K) of one shape, on the grid of ``affine`` (4, 4), RAS millimeter.
+    :param shape: of the layers, on the grid of ``affine`` (4, 4), RAS millimeter.
     :param geometry: Slicer's text of a reference image geometry: sixteen numbers of the matrix and six of the
         extent, separated by semicolons.
     """
+    where = Placement(np.zeros(3, int), np.array(shape), affine)
     try:
         numbers = [float(text) for text in geometry.split(";") if text.strip()]
     except ValueError:
-        return layers, affine
+        return where
     if len(numbers) != 22 or not np.isfinite(numbers).all():
-        return layers, affine
+        return where
     reference = np.array(numbers[:16]).reshape(4, 4)
     extent = np.array(numbers[16:]).astype(int).reshape(3, 2)
     if not np.allclose(reference[:3, :3], affine[:3, :3], atol=1e-3) or abs(np.linalg.det(reference[:3, :3])) < 1e-12:
-        return layers, affine
+        return where
     offset = np.linalg.solve(reference[:3, :3], affine[:3, 3] - reference[:3, 3]) - extent[:, 0]
     start = np.round(offset).astype(int)
     size = extent[:, 1] - extent[:, 0] + 1
-    stop = start + layers[0].shape
-    if np.abs(offset - start).max() > 0.01 or (start < 0).any() or (stop > size).any() or (size == layers[0].shape).all():
-        return layers, affine
-    box = tuple(slice(int(a), int(b)) for a, b in zip(start, stop))
-    whole = []
-    for layer in layers:
-        array = np.zeros(size[::-1], layer.dtype).T  # fresh pages of zeros take no memory until they are written
-        array[box] = layer
-        whole.append(array)
+    if np.abs(offset - start).max() > 0.01 or (start < 0).any() or (start + shape > size).any():
+        return where
     moved = affine.copy()
     moved[:3, 3] = reference[:3, 3] + reference[:3, :3] @ extent[:, 0]
-    return whole, moved
+    return Placement(start, size, moved)
 
 
 def _present_values(array: Array, path: Path) -> list[int]:

@@ -10,6 +10,7 @@ import functools
 import json
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -170,47 +171,69 @@ def markups_document(landmarks: dict[Side, LandmarkSet], name: str) -> dict[str,
     }
 
 
+@dataclass(frozen=True)
+class MarkupsPoint:
+    """A control point of a markups file; the position is RAS millimeter, None where it is not placed."""
+
+    list_name: str
+    label: str
+    description: str
+    status: str
+    position_ras_mm: tuple[float, float, float] | None
+
+
+def read_markups(path: Path, what: str, wanted: Callable[[str, str], bool]) -> list[MarkupsPoint]:
+    """Read the control points of a Slicer markups file (``.mrk.json``).
+
+    :param what: what it holds, for messages (``landmarks``).
+    :param wanted: of the list's name and the point's label, whether the point matters; others are left alone, whatever they hold.
+    :raises IFIMeasureError: where it is no markups file, not in millimeters, or a position is not finite.
+    """
+    if not path.exists():
+        raise IFIMeasureError(f"{path}: there is no such file of {what}.")
+    try:
+        markups = json.loads(path.read_text(encoding="utf-8-sig"))["markups"]
+        points = [(node, point) for node in markups for point in node.get("controlPoints", [])]
+        named = [(node, point, str(node.get("name", "")), str(point.get("label", ""))) for node, point in points]
+    except (ValueError, KeyError, TypeError, AttributeError, OSError):
+        raise IFIMeasureError(f"{path}: this is not a Slicer markups file; save the {what} from Slicer as .mrk.json.") from None
+    found = []
+    for node, point, name, label in named:
+        if not wanted(name, label):
+            continue
+        unit = node.get("coordinateUnits", "mm")
+        if unit not in ("mm", ["mm", "UCUM", "millimeter"]) and "mm" not in str(unit):
+            raise IFIMeasureError(f"{path}: the coordinates are in {unit}; save the {what} in millimeters.")
+        flip = np.array([1.0, 1.0, 1.0]) if str(node.get("coordinateSystem", "LPS")) in ("RAS", "0") else np.array([-1.0, -1.0, 1.0])
+        status = str(point.get("positionStatus", "defined"))
+        place = None
+        if status == "defined":
+            try:
+                raw = [float(v) for v in point.get("position", [])]
+            except (TypeError, ValueError):
+                raw = []
+            if len(raw) != 3 or not all(math.isfinite(v) for v in raw):
+                raise IFIMeasureError(f"{path}: the position of '{label or name}' is {point.get('position')}, which is not three finite numbers; place the point again.")
+            place = point3(np.array(raw) * flip)
+        found.append(MarkupsPoint(name, label, str(point.get("description", "")), status, place))
+    return found
+
+
 def read_landmarks(path: Path) -> dict[Side, LandmarkSet]:
     """Read the landmarks of a Slicer markups file (``.mrk.json``); points with other labels are left alone.
 
     :raises IFIMeasureError: where it is no markups file, holds no landmark of ours, or a position is not finite.
     """
-    if not path.exists():
-        raise IFIMeasureError(f"{path}: there is no such landmark file.")
-    try:
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
-        markups = document["markups"]
-        assert isinstance(markups, list)
-    except (ValueError, KeyError, TypeError, AssertionError, OSError):
-        raise IFIMeasureError(f"{path}: this is not a Slicer markups file; save the landmarks from Slicer as .mrk.json.") from None
     found: dict[Side, LandmarkSet] = {}
-    for node in markups:
-        if node.get("coordinateUnits", "mm") not in ("mm", ["mm", "UCUM", "millimeter"]) and "mm" not in str(node.get("coordinateUnits")):
-            raise IFIMeasureError(f"{path}: the coordinates are in {node.get('coordinateUnits')}; save the landmarks in millimeters.")
-        system = str(node.get("coordinateSystem", "LPS"))
-        flip = np.array([1.0, 1.0, 1.0]) if system in ("RAS", "0") else np.array([-1.0, -1.0, 1.0])
-        for point in node.get("controlPoints", []):
-            parsed = parse_label(str(point.get("label", "")))
-            if parsed is None:
-                continue
-            side, key = parsed
-            status = str(point.get("positionStatus", "defined"))
-            place = None
-            if status == "defined":
-                try:
-                    raw = [float(v) for v in point.get("position", [])]
-                except (TypeError, ValueError):
-                    raw = []
-                if len(raw) != 3 or not all(math.isfinite(v) for v in raw):
-                    raise IFIMeasureError(f"{path}: the position of '{point.get('label')}' is {point.get('position')}, which is not three finite numbers; place the point again.")
-                place = point3(np.array(raw) * flip)
-            landmarks = found.setdefault(side, empty_landmarks())
-            if landmarks[key].position_ras_mm is not None and place is not None:
-                raise IFIMeasureError(f"{path}: there are two points labeled '{point.get('label')}'; keep one.")
-            description = str(point.get("description", ""))
-            if description == landmark_definitions()[key].how:
-                description = ""
-            landmarks[key] = parse_origin(description, place, status)
+    for point in read_markups(path, "landmarks", lambda name, label: parse_label(label) is not None):
+        parsed = parse_label(point.label)
+        assert parsed is not None
+        side, key = parsed
+        landmarks = found.setdefault(side, empty_landmarks())
+        if landmarks[key].position_ras_mm is not None and point.position_ras_mm is not None:
+            raise IFIMeasureError(f"{path}: there are two points labeled '{point.label}'; keep one.")
+        description = "" if point.description == landmark_definitions()[key].how else point.description
+        landmarks[key] = parse_origin(description, point.position_ras_mm, point.status)
     if not found:
         raise IFIMeasureError(
             f"{path}: no point has the label of a landmark, such as '{landmark_label(Side.LEFT, 'lesser_trochanter_tip')}'; "

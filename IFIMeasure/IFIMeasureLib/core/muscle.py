@@ -10,7 +10,6 @@ of L. Grady, CVPR 2005) draws the border where the image changes. Strokes of a p
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import scipy
 
-from .imaging import Grid, Mask, Volume
-from .landmarks import LandmarkSet, landmark_definitions, position
+from .imaging import ALL_EDGES, Grid, Mask, Volume, cropped
+from .landmarks import LandmarkSet, landmark_definitions, position, read_markups
 from .values import Array, IFIMeasureError, Side
 
 CORNERS = ("quadratus_ischium_superior", "quadratus_ischium_inferior", "quadratus_femur_superior", "quadratus_femur_inferior")
@@ -62,25 +61,20 @@ class Strokes:
 def read_strokes(path: Path) -> Strokes:
     """Read strokes from a Slicer markups file whose lists (or their points) are named ``inside`` and ``outside``.
 
-    :raises IFIMeasureError: where it is no markups file or holds neither.
+    :raises IFIMeasureError: where it is no markups file, holds neither, or a position is not finite.
     """
-    if not path.exists():
-        raise IFIMeasureError(f"{path}: there is no such file of strokes.")
-    found: dict[str, list[list[float]]] = {"inside": [], "outside": []}
-    try:
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
-        for node in document["markups"]:
-            flip = [1.0, 1.0, 1.0] if str(node.get("coordinateSystem", "LPS")) in ("RAS", "0") else [-1.0, -1.0, 1.0]
-            for point in node["controlPoints"]:
-                words = f"{node.get('name', '')} {point.get('label', '')}".lower()
-                kind = "outside" if "outside" in words else "inside" if "inside" in words else ""
-                if kind and point.get("positionStatus", "defined") == "defined":
-                    found[kind].append([float(v) * f for v, f in zip(point["position"], flip)])
-    except (ValueError, KeyError, TypeError, OSError):
-        raise IFIMeasureError(f"{path}: this is not a Slicer markups file with finite points; save the strokes from Slicer as .mrk.json.") from None
-    if not any(found.values()) or not np.isfinite([p for points in found.values() for p in points]).all():
-        raise IFIMeasureError(f"{path}: no list or point is named 'inside' or 'outside', or a position is not finite; name the lists so and save them again.")
+    found: dict[str, list[tuple[float, float, float]]] = {"inside": [], "outside": []}
+    for point in read_markups(path, "strokes", lambda name, label: _stroke_kind(name, label) != ""):
+        if point.position_ras_mm is not None:
+            found[_stroke_kind(point.list_name, point.label)].append(point.position_ras_mm)
+    if not any(found.values()):
+        raise IFIMeasureError(f"{path}: no list or point is named 'inside' or 'outside'; name the lists so and save them again.")
     return Strokes(*(np.array(found[kind]).reshape(-1, 3) for kind in ("inside", "outside")))
+
+
+def _stroke_kind(list_name: str, label: str) -> str:
+    words = f"{list_name} {label}".lower()
+    return "outside" if "outside" in words else "inside" if "inside" in words else ""
 
 
 def muscle_corners(landmarks: LandmarkSet) -> Array:
@@ -144,7 +138,7 @@ class Region:
     :param distance: of each voxel to the plate, millimeter; no more than 17 beyond reach.
     :param along: where between ischium (0) and femur (1) its nearest point of the plate lies.
     :param free: voxels within reach that belong to no other structure.
-    :param start: index of the part's first voxel in the whole image, of shape ``whole``.
+    :param edges: at which of its ends (axis, -1 or 1) the part ends with the image.
     """
 
     image: Array
@@ -152,8 +146,7 @@ class Region:
     distance: Array
     along: Array
     free: Array
-    whole: tuple[int, int, int]
-    start: Array
+    edges: frozenset[tuple[int, int]]
 
     @classmethod
     def around(cls, volume: Volume, corners: Array, side: Side) -> Region:
@@ -190,23 +183,14 @@ class Region:
         fine = np.meshgrid(*[np.arange(n) / step for n, step in zip(image.shape, every)], indexing="ij")
         distance = scipy.ndimage.map_coordinates(np.where(far, _REACH_MM + 3.0, known), fine, order=1, mode="nearest")
         along = scipy.ndimage.map_coordinates(np.where(far, 0.0, parameters[np.where(far, 0, nearest), 0]), fine, order=1, mode="nearest")
-        return cls(image, part, distance, along, distance <= _REACH_MM, grid.shape, start)
+        edges = frozenset((a, end) for a, end in ALL_EDGES if (start[a] == 0 if end < 0 else stop[a] == grid.shape[a]))
+        return cls(image, part, distance, along, distance <= _REACH_MM, edges)
 
     def mask(self, inside: Array) -> Mask:
         """Return voxels of this part as a mask, cropped."""
         if not inside.any():
             raise IFIMeasureError("no muscle was found between the corners; check the corners and the image, or draw a stroke inside the muscle.")
-        return _cropped(inside, self.grid, self.start, self.whole)
-
-
-def _cropped(inside: Array, grid: Grid, start: Array, whole: tuple[int, int, int]) -> Mask:
-    """Crop voxels of a part of an image, and tell which of the whole image's faces they touch."""
-    used = [np.flatnonzero(inside.any(axis=tuple(b for b in range(3) if b != a))) for a in range(3)]
-    low = [max(int(u[0]) - 1, 0) for u in used]
-    high = [min(int(u[-1]) + 2, n) for u, n in zip(used, inside.shape)]
-    box = (slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2]))
-    ends = [(a, -1, int(start[a] + used[a][0]) == 0) for a in range(3)] + [(a, 1, int(start[a] + used[a][-1]) == whole[a] - 1) for a in range(3)]
-    return Mask(inside[box], grid.cropped(box), frozenset((axis, end) for axis, end, touches in ends if touches))
+        return cropped(Mask(inside, self.grid, self.edges))
 
 
 def fill_between(mask: Mask, axis: int) -> Mask:
@@ -270,7 +254,8 @@ def on_grid(mask: Mask, grid: Grid) -> Mask:
     inside = resampled(mask, grid)
     if not inside.any():
         raise IFIMeasureError("the muscle lies outside the segmentation's image; give a segmentation that reaches it.")
-    return _cropped(inside, grid, np.zeros(3, int), grid.shape)
+    found = cropped(Mask(inside, grid, ALL_EDGES))
+    return Mask(found.array, found.grid, found.cut | mask.cut)  # what the image cuts off is cut off on any grid
 
 
 def resampled(mask: Mask, grid: Grid) -> Array:

@@ -81,7 +81,7 @@ def muscle_numbers(mask: Mask, corners: Array | None = None, level_mm: float | N
     :param level_mm: superior coordinate of the ischiofemoral space, for the thickness there.
     """
     grid, array = mask.grid, mask.array
-    voxel = float(abs(np.linalg.det(grid.affine[:3, :3])))
+    voxel = grid.voxel_mm3
     axis = grid.slice_axis
     count = int(array.sum())
     areas = _axial_areas(mask)
@@ -104,7 +104,7 @@ def _axial_areas(mask: Mask) -> tuple[tuple[float, float], ...]:
     if grid.axis_tilt_deg(2) < 0.05:
         pixel = float(np.linalg.norm(np.cross(grid.affine[:3, 0], grid.affine[:3, 1])))
         return tuple((float(grid.affine[2, 3] + k * grid.affine[2, 2]), float(n) * pixel) for k, n in enumerate(array.sum((0, 1))) if n)
-    voxel = float(abs(np.linalg.det(grid.affine[:3, :3])))
+    voxel = grid.voxel_mm3
     heights = grid.to_ras(np.argwhere(array))[:, 2]
     edges = np.arange(heights.min() - 1.0, heights.max() + 2.0, 2.0)
     counts, _ = np.histogram(heights, edges)
@@ -122,13 +122,13 @@ def _surface_volume(mask: Mask) -> float:
     extent = sum(np.abs(g) / norm * s for g, s in zip(gradient, spacing))
     occupancy = np.clip(0.5 + phi / norm / np.maximum(extent, 1e-6), 0.0, 1.0)
     near = scipy.ndimage.binary_dilation(padded, iterations=1)
-    return float(occupancy[near].sum() * abs(np.linalg.det(mask.grid.affine[:3, :3])))
+    return float(occupancy[near].sum() * mask.grid.voxel_mm3)
 
 
 def _uncertainty(mask: Mask) -> float:
     """Half width in cubic millimeters: half a voxel's error at a quarter of the surface, and half a slice at both ends."""
     grid, array = mask.grid, mask.array
-    voxel = float(abs(np.linalg.det(grid.affine[:3, :3])))
+    voxel = grid.voxel_mm3
     surface_voxels = float((array & ~scipy.ndimage.binary_erosion(array)).sum())
     axis = grid.slice_axis
     per_slice = array.sum(axis=tuple(a for a in range(3) if a != axis))
@@ -150,7 +150,7 @@ def _along_fibers(mask: Mask, corners: Array) -> tuple[float, float]:
     """Largest section across the fibers (square millimeters), and length along them (millimeter)."""
     start, fibers, _ = _axes(corners)
     along = (mask.grid.to_ras(np.argwhere(mask.array)) - start) @ fibers
-    voxel = float(abs(np.linalg.det(mask.grid.affine[:3, :3])))
+    voxel = mask.grid.voxel_mm3
     step = 3.0
     counts, _edges = np.histogram(along, np.arange(along.min(), along.max() + step, step))
     low, high = np.quantile(along, [0.005, 0.995])
@@ -193,6 +193,9 @@ def with_images(numbers: MuscleNumbers, mask: Mask, images: MuscleImages, levels
     if not inside.any():
         return replace(numbers, notes=(*numbers.notes, "the images do not show the muscle"))
     notes = list(numbers.notes)
+    shown = float(inside.sum() * images.grid.voxel_mm3) / float(mask.array.sum() * mask.grid.voxel_mm3)
+    if shown < 0.9:
+        notes.append(f"the images show {100 * shown:.0f} % of the muscle; fat and edema are of that part")
     fraction = quartiles = None
     source = ""
     if images.water is not None and images.fat is not None:

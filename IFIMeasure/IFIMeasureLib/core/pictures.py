@@ -17,7 +17,7 @@ from vtkmodules.vtkCommonDataModel import vtkImageData
 from vtkmodules.vtkIOImage import vtkPNGWriter
 
 from .anatomy import definitions
-from .imaging import Grid, Mask, Volume
+from .imaging import Grid, Mask
 from .measurements import measurement
 from .placement import block_mean
 from .reference_values import ReferenceRow
@@ -77,7 +77,7 @@ def axial_picture(study: StudyResult, level: float, ids: tuple[str, ...] = ("ifs
     width, height = len(x), len(y)
     if study.volume is not None:
         plane = _plane(study.volume.array, study.volume.grid, x, y, level, 1)
-        bottom, top = _window(study.volume)
+        bottom, top = gray_levels(study.volume.array)
         gray = np.clip((plane - bottom) / (top - bottom) * 255.0, 0, 255).astype(np.uint8)
     else:
         gray = np.full((height, width), 45, np.uint8)
@@ -138,8 +138,9 @@ def _outline(mask: Mask, level: float) -> Array:
     return np.concatenate([np.array([x[0], y[0]]) + h * lines, np.full((len(lines), 2, 1), level)], axis=2)
 
 
-def _window(volume: Volume) -> tuple[float, float]:
-    sample = volume.array[tuple(slice(None, None, max(1, n // 96)) for n in volume.array.shape)]
+def gray_levels(array: Array) -> tuple[float, float]:
+    """Return gray levels between which an image shows well: its 1st and 99th percentile, of some 96 voxels along each axis."""
+    sample = array[tuple(slice(None, None, max(1, n // 96)) for n in array.shape)]
     low, high = np.percentile(sample, [1.0, 99.0])
     return float(low), float(max(high, low + 1e-3))
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Union
+from typing import Literal, Union
 
 import numpy as np
 
 from .anatomy import Structure, definitions, structure_from_name
-from .imaging import Grid, Mask, Segmentation, SegmentRef, Volume
+from .imaging import Grid, Mask, Segmentation, SegmentRef, Volume, cropped
 from .landmarks import NOT_PLACED, Landmark, LandmarkSet, LandmarkState, empty_landmarks, landmark_definitions, merge, position
 from .measurements import HipData, measure_hip, measure_pair
 from .muscle import CORNERS, Strokes, fill_between, muscle_region, on_grid, segment_muscle, signal_levels, split_joint
@@ -22,6 +22,7 @@ from .surface import closest_on_segments, refined_patch
 from .values import Array, IFIMeasureError, NotMeasurable, Result, Side, point3
 
 Progress = Callable[[str], None]
+MuscleOrigin = Literal["image", "drawn slices"]
 
 
 @dataclass
@@ -63,9 +64,11 @@ class StudyResult:
             raise IFIMeasureError("There is no segmentation, so there are no spaces to export; segment the bones, or copy the angles from the table.")
         return self.segmentation
 
-    def result(self, measurement_id: str, side: Side | None) -> Result:
-        """Return one result; ``side`` None for measurements of both hips."""
-        return self.paired[measurement_id] if side is None else self.hips[side].results[measurement_id]
+    def result(self, measurement_id: str, side: Side | None) -> Result | None:
+        """Return one result (of both hips where the measurement is one between them), or None where that side was not measured."""
+        if measurement_id in self.paired:
+            return self.paired[measurement_id]
+        return self.hips[side].results[measurement_id] if side in self.hips else None
 
 
 def resolve_structures(segmentation: Segmentation, mapping: dict[str, Structure] | None, extra_names: dict[str, str] | None = None) -> dict[Structure, list[SegmentRef]]:
@@ -177,15 +180,7 @@ def _split(key: str, mask: Mask, result: dict[Side, dict[str, Mask]]) -> None:
     for side, half in ((Side.RIGHT, across_plane > 0), (Side.LEFT, across_plane <= 0)):
         part = mask.array & half
         if part.sum() > 0.02 * mask.array.sum():
-            result[side][key] = _crop(Mask(part, mask.grid, mask.cut))
-
-
-def _crop(mask: Mask) -> Mask:
-    used = [np.flatnonzero(mask.array.any(axis=tuple(b for b in range(3) if b != a))) for a in range(3)]
-    shape = mask.array.shape
-    box = tuple(slice(max(int(u[0]) - 1, 0), min(int(u[-1]) + 2, n)) for u, n in zip(used, shape))
-    cut = frozenset((axis, end) for axis, end in mask.cut if (used[axis][0] == 0 if end < 0 else used[axis][-1] == shape[axis] - 1))
-    return Mask(mask.array[box], mask.grid.cropped((box[0], box[1], box[2])), cut)
+            result[side][key] = cropped(Mask(part, mask.grid, mask.cut))
 
 
 def _check_sides(masks: dict[Side, dict[str, Mask]], path: object) -> None:
@@ -305,6 +300,7 @@ class PreparedStudy:
                 self.bones[side] = _Bones(side, masks[side], turned, found, {"femur": femur, "hip": hip})
         self._spaces: dict[Side, tuple[object, _Spaces]] = {}
         self._muscles: dict[Side, tuple[object, MuscleNumbers]] = {}
+        self._muscle_notes: dict[Side, str] = {}
         self.images: MuscleImages | None = None
 
     def measure(self, person: dict[Side, LandmarkSet] | None = None, draft: bool = False, progress: Progress | None = None, fill: bool = True) -> StudyResult:
@@ -341,7 +337,7 @@ class PreparedStudy:
             _add_derived(hip, bones.turned, spaces.iliopsoas_point, frozenset() if fill else _unplaced((person or {}).get(side)))
             data[side] = hip
         hips = {side: HipResult(side, d.landmarks, d.spaces, measure_hip(d), self.bones[side].masks) for side, d in data.items()}
-        return StudyResult(hips, measure_pair(data), self.absent, self.subject, self.segmentation, self.structures, self.volume, self.notes, draft)
+        return StudyResult(hips, measure_pair(data), self.absent, self.subject, self.segmentation, self.structures, self.volume, [*self.notes, *self._muscle_notes.values()], draft)
 
     def _muscle(self, bones: _Bones, landmarks: LandmarkSet, spaces: _Spaces, draft: bool) -> MuscleNumbers | NotMeasurable:
         """Numbers of one side's muscle; while a point is dragged those from before."""
@@ -380,17 +376,23 @@ class PreparedStudy:
         self._muscles[bones.side] = (key, numbers)
         return numbers
 
-    def segment_muscles(self, volume: Volume | None, landmarks: dict[Side, LandmarkSet], strokes: Strokes | None = None) -> tuple[set[Side], dict[Side, str]]:
+    def segment_muscles(
+        self, volume: Volume | None, landmarks: dict[Side, LandmarkSet], strokes: Strokes | None = None, anew: Collection[Side] = ()
+    ) -> tuple[dict[Side, MuscleOrigin], dict[Side, str]]:
         """Segment the quadratus femoris of each side that has none; fill one that was drawn on some slices only.
+
+        What was made or failed is told in the notes of the next :meth:`measure`, too. Where it fails, what is there stays.
 
         :param volume: the image it is found in; not needed where only slices are filled.
         :param landmarks: final landmarks of each side, from :meth:`measure`.
-        :returns: the sides on which something was made, and why it failed on others.
+        :param anew: sides whose segment is to be found in the image again, whatever is there.
+        :returns: where the muscle of each side on which something was made came from, and why it failed on others.
         """
-        made: set[Side] = set()
+        made: dict[Side, MuscleOrigin] = {}
         failed: dict[Side, str] = {}
         for side, bones in self.bones.items():
-            known = bones.masks.get("quadratus_femoris")
+            known = None if side in anew else bones.masks.get("quadratus_femoris")
+            note = ""
             if known is not None:
                 axis = self.segmentation.grid.slice_axis
                 drawn = np.flatnonzero(known.array.any(axis=tuple(a for a in range(3) if a != axis)))
@@ -398,24 +400,27 @@ class PreparedStudy:
                 if len(drawn) == of:
                     continue
                 mask = fill_between(known, axis)
-                self.notes.append(f"the {side.value} quadratus femoris was drawn on {len(drawn)} of {of} slices; those between were filled by the shapes beside them")
-            elif side not in landmarks or volume is None:
-                failed[side] = "there is no image to find the muscle in."
-                continue
+                note = f"the {side.value} quadratus femoris was drawn on {len(drawn)} of {of} slices; those between were filled by the shapes beside them"
             else:
                 others = {key: mask for key, mask in bones.masks.items() if key in ("hip", "femur", "hamstring", "iliopsoas")}
                 try:
+                    if volume is None:
+                        raise IFIMeasureError("there is no image to find the muscle in.")
                     mask = segment_muscle(volume, landmarks[side], others, side, strokes)
                     if self.segmentation.grid.difference(volume.grid):
                         mask = on_grid(mask, self.segmentation.grid)
-                        self.notes.append(f"the {side.value} quadratus femoris was brought onto the segmentation's grid")
+                        note = f"the {side.value} quadratus femoris was brought onto the segmentation's grid"
                 except IFIMeasureError as error:
                     failed[side] = str(error)
+                    self._muscle_notes[side] = f"{side.value} quadratus femoris: {error}"
                     continue
             bones.masks["quadratus_femoris"], bones.turned["quadratus_femoris"] = mask, side_frame(mask, side)
             self.structures.setdefault(Structure("quadratus_femoris", side), [])
             self._muscles.pop(side, None)
-            made.add(side)
+            self._muscle_notes.pop(side, None)
+            if note:
+                self._muscle_notes[side] = note
+            made[side] = "image" if known is None else "drawn slices"
         return made, failed
 
     def snap(self, side: Side, landmark_id: str, place_ras_mm: Array, within_mm: float = 8.0) -> Array | None:

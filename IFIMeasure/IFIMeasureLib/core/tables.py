@@ -15,7 +15,7 @@ import numpy as np
 
 from .imaging import LPS_TO_RAS
 from .landmarks import landmark_definitions
-from .measurements import MEASUREMENTS
+from .measurements import MEASUREMENTS, measurement
 from .placement import to_ras
 from .reference_values import statements
 from .spaces import Space
@@ -59,6 +59,14 @@ PROFILE_COLUMNS: dict[str, str] = {
 }
 """Columns of ``profile.csv`` and what they hold."""
 
+SUMMARY_COLUMNS: dict[str, str] = {
+    "measurement": "What was measured.",
+    "right": "Value of the right side; a dash where it is not measurable.",
+    "left": "Value of the left side; a dash where it is not measurable.",
+    "unit": "Unit of the values.",
+}
+"""Columns of the summary that stands beside the views."""
+
 LANDMARK_COLUMNS: dict[str, str] = {
     "landmark": "Id of the landmark; stable.",
     "side": "right or left.",
@@ -97,23 +105,18 @@ def measurement_rows(study: StudyResult) -> list[dict[str, str]]:
 
 def summary_rows(study: StudyResult) -> list[dict[str, str]]:
     """Return one row a measurement with both sides beside each other, rounded for reading; a dash where there is no value."""
-
-    def text(result: Result | None, decimals: int) -> str:
-        return number_text(result.value, decimals) if isinstance(result, Measured) else "–"
-
     rows = []
     for definition in MEASUREMENTS:
-        row = {"measurement": definition.title, "unit": definition.unit}
+        row = {"id": definition.id, "measurement": definition.title, "unit": definition.unit}
         for side in Side:
-            hip = study.hips.get(side)
-            result = study.paired[definition.id] if definition.compute is None else None if hip is None else hip.results[definition.id]
-            row[side.value] = text(result, definition.decimals)
+            result = study.result(definition.id, side)
+            row[side.value] = number_text(result.value, definition.decimals) if isinstance(result, Measured) else "–"
         rows.append(row)
     return rows
 
 
 def _row(measurement_id: str, side: str, result: Result, study: StudyResult) -> dict[str, str]:
-    definition = next(m for m in MEASUREMENTS if m.id == measurement_id)
+    definition = measurement(measurement_id)
     row = dict.fromkeys(MEASUREMENT_COLUMNS, "")
     row.update(measurement=measurement_id, title=definition.title, side=side, unit=definition.unit)
     if not isinstance(result, Measured):

@@ -16,7 +16,7 @@ from ..core.landmarks import Landmark, LandmarkSet, LandmarkState, landmark_defi
 from ..core.measurements import MEASUREMENTS, MeasurementDefinition
 from ..core.reference_values import statements
 from ..core.study import StudyResult
-from ..core.values import Measured, Result, Side, number_text, unit_text
+from ..core.values import Measured, Side, number_text, unit_text
 
 SIDES = (Side.RIGHT, Side.LEFT)
 """Order of the side columns: the patient's right on the left, as in an image."""
@@ -195,7 +195,7 @@ def describe(definition: MeasurementDefinition, side: Side | None, study: StudyR
     """Return what a cell says of a result, and its tooltip: value with unit and mark, and every comparison in words."""
     if study is None:
         return "–", _("Nothing has been measured yet.")
-    result: Result | None = study.paired.get(definition.id) if side is None else study.hips[side].results.get(definition.id) if side in study.hips else None
+    result = study.result(definition.id, side)
     if not isinstance(result, Measured):
         reason = result.reason if result is not None else study.absent_sides.get(side, _("not measured.")) if side is not None else _("not measured.")
         return "–", reason

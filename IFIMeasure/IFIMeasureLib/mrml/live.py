@@ -163,15 +163,10 @@ class LiveStudy:
         """Let the next click in a view place a landmark. A point that is there already is taken up and placed anew."""
         node = self.nodes.landmark_node(side)
         index = self.index(side, landmark_id)
-        scene = self.nodes.scene
         if node.GetNthControlPointPositionStatus(index) != slicer.vtkMRMLMarkupsNode.PositionUndefined:
             self.unset(side, landmark_id)
-        selection, interaction = _singleton(scene, "vtkMRMLSelectionNode"), _singleton(scene, "vtkMRMLInteractionNode")
         node.SetControlPointPlacementStartIndex(index)
-        selection.SetReferenceActivePlaceNodeClassName(node.GetClassName())
-        selection.SetActivePlaceNodeID(node.GetID())
-        interaction.SetPlaceModePersistence(1)
-        interaction.SetCurrentInteractionMode(slicer.vtkMRMLInteractionNode.Place)
+        _place_into(node)
 
     def stop_placing(self) -> None:
         """Leave the place mode."""
@@ -211,41 +206,25 @@ class LiveStudy:
         if nodes.volume is None:
             raise IFIMeasureError("No volume is chosen; the quadratus femoris is found in an image, T1, T2 or the water image of Dixon.")
         prepared = self.prepare(progress)
-        segmentation = nodes.segmentation.GetSegmentation()
-        for side, bones in prepared.bones.items():
-            key = Structure("quadratus_femoris", side).name
-            if "quadratus_femoris" in bones.masks and nodes.made_here(key):
-                segmentation.RemoveSegment(key)
-        prepared = self.prepare(progress)
-        before = {side for side, bones in prepared.bones.items() if "quadratus_femoris" in bones.masks}
-        if before == set(prepared.bones):
-            raise IFIMeasureError(
-                "Each side has a segment of the quadratus femoris that a person made; it is kept. Remove it, or choose another structure for it, to have it segmented."
-            )
+        anew = {side for side in prepared.bones if nodes.made_here(Structure("quadratus_femoris", side).name)}
         if progress is not None:
             progress("segmenting the quadratus femoris")
         placed = {side: hip.landmarks for side, hip in prepared.measure(self._landmarks(), progress=progress).hips.items()}
-        made, failed = prepared.segment_muscles(read_volume_node(nodes.volume), placed, nodes.strokes())
+        made, failed = prepared.segment_muscles(read_volume_node(nodes.volume), placed, nodes.strokes(), anew)
         if not made:
             kept = "Each side has a whole segment of the quadratus femoris that a person made; it is kept. Remove it, or choose another structure for it, to have it segmented."
             raise IFIMeasureError(" ".join(dict.fromkeys(failed.values())) or kept)
-        for side in made:
-            nodes.write_muscle(side, prepared.bones[side].masks["quadratus_femoris"])
+        for side, origin in made.items():
+            nodes.write_muscle(side, prepared.bones[side].masks["quadratus_femoris"], automatic=origin == "image")
         self._stamp = nodes.bones_stamp()  # what was written is what is known
         self.result = prepared.measure(self._landmarks(), progress=progress)
-        self.result.notes += [f"{side.value} quadratus femoris: {reason}" for side, reason in failed.items()]
         nodes.show(self.result)
         self._measured = (nodes.bones_stamp(), self._landmarks())
         return self.result
 
     def start_stroke(self, kind: str) -> None:
         """Let clicks in the views add points that are certainly ``inside`` or ``outside`` the quadratus femoris."""
-        node = self.nodes.stroke_node(kind)
-        selection, interaction = _singleton(self.nodes.scene, "vtkMRMLSelectionNode"), _singleton(self.nodes.scene, "vtkMRMLInteractionNode")
-        selection.SetReferenceActivePlaceNodeClassName(node.GetClassName())
-        selection.SetActivePlaceNodeID(node.GetID())
-        interaction.SetPlaceModePersistence(1)
-        interaction.SetCurrentInteractionMode(slicer.vtkMRMLInteractionNode.Place)
+        _place_into(self.nodes.stroke_node(kind))
 
     # -- looking
 
@@ -261,7 +240,7 @@ class LiveStudy:
         self.nodes.highlight(measurement_id, side)
         if self.result is None:
             return False
-        result = self.result.paired.get(measurement_id) if side is None else self.result.hips[side].results.get(measurement_id) if side in self.result.hips else None
+        result = self.result.result(measurement_id, side)
         if not isinstance(result, Measured) or not result.points_ras_mm:
             return False
         points = np.array(result.points_ras_mm)
@@ -294,6 +273,15 @@ class LiveStudy:
 def jump_slices(scene: Any, place_ras_mm: tuple[float, float, float]) -> None:
     """Center every slice view of a scene on a point."""
     slicer.vtkMRMLSliceNode.JumpAllSlices(scene, *place_ras_mm, slicer.vtkMRMLSliceNode.CenteredJumpSlice)
+
+
+def _place_into(node: Any) -> None:
+    """Let clicks in the views place points of a markups node, until the place mode is left."""
+    selection, interaction = _singleton(node.GetScene(), "vtkMRMLSelectionNode"), _singleton(node.GetScene(), "vtkMRMLInteractionNode")
+    selection.SetReferenceActivePlaceNodeClassName(node.GetClassName())
+    selection.SetActivePlaceNodeID(node.GetID())
+    interaction.SetPlaceModePersistence(1)
+    interaction.SetCurrentInteractionMode(slicer.vtkMRMLInteractionNode.Place)
 
 
 def _singleton(scene: Any, kind: str) -> Any:

@@ -18,7 +18,8 @@ from vtkmodules.vtkCommonDataModel import vtkImageData
 from vtkmodules.vtkCommonMath import vtkMatrix4x4
 
 from ..core.anatomy import Structure, definitions
-from ..core.imaging import Grid, Mask, Segmentation, SegmentRef, Volume, canonical, check_grid, in_reference_geometry
+from ..core.imaging import Grid, Mask, Placement, Segmentation, SegmentRef, Volume, canonical, check_grid, in_reference_geometry
+from ..core.pictures import gray_levels
 from ..core.study import StudyResult
 from ..core.values import Array, IFIMeasureError, Side
 
@@ -72,17 +73,10 @@ def add_volume(scene: Any, volume: Volume, name: str) -> Any:
     display = node.GetDisplayNode()
     if display is not None:
         display.SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
-        low, high = window(volume.array)
+        low, high = gray_levels(volume.array)
         display.AutoWindowLevelOff()
         display.SetWindowLevelMinMax(low, high)
     return node
-
-
-def window(array: Array) -> tuple[float, float]:
-    """Return gray levels between which an image shows well: its 1st and 99.5th percentile."""
-    sample = array[tuple(slice(None, None, max(1, n // 96)) for n in array.shape)]
-    low, high = np.percentile(sample, [1.0, 99.5])
-    return float(low), float(max(high, low + 1e-3))
 
 
 def _image_data(array: Array) -> Any:
@@ -151,6 +145,11 @@ def write_segment(node: Any, structure_id: str, side: Side | None, mask: Mask) -
     return segment_id
 
 
+def replace_voxels(node: Any, segment_id: str, mask: Mask) -> None:
+    """Give a segment other voxels; its name, color, tags and the other segments stay as they are."""
+    slicer.vtkSlicerSegmentationsModuleLogic.SetBinaryLabelmapToSegment(_oriented(mask.array.view(np.uint8), mask.grid), node, segment_id)
+
+
 def terminology_entry(structure_id: str, side: Side | None) -> str:
     """Return a segment's terminology in Slicer's serialized form: category, type, side."""
     scheme, value, meaning = definitions()[structure_id].code
@@ -199,8 +198,6 @@ def read_segmentation_node(node: Any) -> tuple[Segmentation, list[str]]:
     if not filled:
         raise IFIMeasureError(f"{node.GetName()}: every segment is empty; segment hip bones and femora first, or choose another segmentation.")
     layers, affine = _common_layers([images[n] for n in filled], segmentation)
-    geometry = segmentation.GetConversionParameter("Reference image geometry") or ""
-    layers, affine = in_reference_geometry(layers, affine, geometry)
     turned = []
     grid = Grid((1, 1, 1), np.eye(4))
     for array in layers:
@@ -222,13 +219,16 @@ def read_segmentation_node(node: Any) -> tuple[Segmentation, list[str]]:
 
 
 def _common_layers(images: list[Any], segmentation: Any) -> tuple[list[Array], Array]:
-    """Layers (I, J, K) on one grid, and its affine to the node's RAS; those on another grid are resampled."""
+    """Layers (I, J, K) on the grid they were segmented on, and its affine to the node's RAS; those on another grid are resampled."""
     text = segmentation.DetermineCommonLabelmapGeometry(slicer.vtkSegmentation.EXTENT_UNION_OF_SEGMENTS, None)
     common = slicer.vtkOrientedImageData()
     slicer.vtkSegmentationConverter.DeserializeImageGeometry(text, common, False)
     affine = _image_affine(common)
-    low = np.array(common.GetExtent()).reshape(3, 2)
-    size = low[:, 1] - low[:, 0] + 1
+    extent = np.array(common.GetExtent()).reshape(3, 2)
+    size = extent[:, 1] - extent[:, 0] + 1
+    affine = affine.copy()
+    affine[:3, 3] = (affine @ [*extent[:, 0], 1.0])[:3]
+    place = in_reference_geometry(tuple(size), affine, segmentation.GetConversionParameter("Reference image geometry") or "")
     layers = []
     for image in images:
         if not np.allclose(_image_affine(image)[:3, :3], affine[:3, :3], atol=1e-4):
@@ -236,22 +236,14 @@ def _common_layers(images: list[Any], segmentation: Any) -> tuple[list[Array], A
             slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(image, common, resampled, False)
             image = resampled
         array = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1]).T
-        offset = np.round(np.linalg.solve(affine[:3, :3], (_image_affine(image) @ [*np.array(image.GetExtent())[::2], 1.0])[:3] - affine[:3, 3])).astype(int) - low[:, 0]
-        whole = np.zeros(size[::-1], array.dtype).T
-        start, stop = np.maximum(offset, 0), np.minimum(offset + array.shape, size)
-        box = tuple(slice(int(a), int(b)) for a, b in zip(start, stop))
-        part = tuple(slice(int(a), int(b)) for a, b in zip(start - offset, stop - offset))
-        whole[box] = array[part]
-        layers.append(whole)
-    affine = affine.copy()
-    affine[:3, 3] = (affine @ [*low[:, 0], 1.0])[:3]
-    return layers, affine
+        first = (_image_affine(image) @ [*np.array(image.GetExtent())[::2], 1.0])[:3]
+        start = np.round(np.linalg.solve(place.affine[:3, :3], first - place.affine[:3, 3])).astype(int)
+        layers.append(Placement(start, place.size, place.affine).fill(array))
+    return layers, place.affine
 
 
 def _image_affine(image: Any) -> Array:
-    matrix = vtkMatrix4x4()
-    image.GetImageToWorldMatrix(matrix)
-    return np.array([[matrix.GetElement(r, c) for c in range(4)] for r in range(4)])
+    return _array_of(image.GetImageToWorldMatrix)
 
 
 def world_matrix(node: Any) -> Array:
@@ -264,8 +256,18 @@ def world_matrix(node: Any) -> Array:
         return np.eye(4)
     if not transform.IsTransformToWorldLinear():
         raise IFIMeasureError(f"{node.GetName()}: it lies under the transform {transform.GetName()}, which is not linear; {_HARDEN}.")
+    return _array_of(transform.GetMatrixTransformToWorld)
+
+
+def ijk_to_ras(node: Any) -> Array:
+    """Return a volume node's matrix from indices to RAS millimeter, (4, 4), without its transform."""
+    return _array_of(node.GetIJKToRASMatrix)
+
+
+def _array_of(fill: Any) -> Array:
+    """Return the matrix that a method of VTK fills, (4, 4)."""
     matrix = vtkMatrix4x4()
-    transform.GetMatrixTransformToWorld(matrix)
+    fill(matrix)
     return np.array([[matrix.GetElement(r, c) for c in range(4)] for r in range(4)])
 
 
@@ -292,10 +294,7 @@ def read_volume_node(node: Any) -> Volume:
     scalars = image.GetPointData().GetScalars()
     if scalars.GetNumberOfComponents() != 1:
         raise IFIMeasureError(f"{node.GetName()}: the volume has {scalars.GetNumberOfComponents()} values a voxel; a scalar volume is needed.")
-    matrix = vtkMatrix4x4()
-    node.GetIJKToRASMatrix(matrix)
-    affine = np.array([[matrix.GetElement(r, c) for c in range(4)] for r in range(4)])
-    array, grid = canonical(vtk_to_numpy(scalars).reshape(image.GetDimensions()[::-1]).T, _rigid_or_scaling(node) @ affine)
+    array, grid = canonical(vtk_to_numpy(scalars).reshape(image.GetDimensions()[::-1]).T, _rigid_or_scaling(node) @ ijk_to_ras(node))
     check_grid(grid, node.GetName())
     return Volume(array, grid, Path(node.GetName() or "volume"))
 

@@ -20,7 +20,6 @@ import slicer
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from vtkmodules.vtkCommonCore import reference, vtkDoubleArray, vtkStringArray
 from vtkmodules.vtkCommonDataModel import vtkTable, vtkVector3d
-from vtkmodules.vtkCommonMath import vtkMatrix4x4
 
 from ..core.anatomy import Structure, definitions, names_of_other_programs, parse_structure, structure_from_name
 from ..core.imaging import Grid, Mask
@@ -44,9 +43,9 @@ from ..core.reference_values import Subject, reference_rows
 from ..core.spaces import Space
 from ..core.study import PreparedStudy, Progress, StudyResult, lacking_structures, resolve_structures
 from ..core.surface import triangulated
-from ..core.tables import MEASUREMENT_COLUMNS, PROFILE_COLUMNS, measurement_rows, profile_rows, summary_rows
+from ..core.tables import MEASUREMENT_COLUMNS, PROFILE_COLUMNS, SUMMARY_COLUMNS, measurement_rows, profile_rows, summary_rows
 from ..core.values import Array, IFIMeasureError, Measured, Result, Side, point3
-from .scene import add_segmentation, add_volume, read_segmentation_node, read_volume_node, world_matrix, write_segment
+from .scene import add_segmentation, add_volume, ijk_to_ras, read_segmentation_node, read_volume_node, replace_voxels, world_matrix, write_segment
 
 SIDE_COLORS = {Side.RIGHT: (0.90, 0.60, 0.10), Side.LEFT: (0.20, 0.60, 0.90)}
 """Colors of the sides; orange and blue stay apart for people who do not tell red from green."""
@@ -223,9 +222,6 @@ class StudyNodes:
         segmentation = node.GetSegmentation()
         images = [segmentation.GetSegment(key).GetRepresentation(segmentation.GetSourceRepresentationName()) for key in _segment_ids(node)]
         places = [world_matrix(n).tobytes() if n is not None and _is_linear(n) else "" for n in (node, volume)]
-        geometry = vtkMatrix4x4()
-        if volume is not None:
-            volume.GetIJKToRASMatrix(geometry)
         return (
             node.GetID(),
             tuple(0 if image is None else image.GetMTime() for image in images),
@@ -233,7 +229,7 @@ class StudyNodes:
             tuple(places),
             volume.GetID() if volume is not None else "",
             self.contrast,
-            tuple(geometry.GetElement(r, c) for r in range(3) for c in range(4)),
+            b"" if volume is None else ijk_to_ras(volume).tobytes(),
         )
 
     def _structure(self, node: Any, segment_id: str) -> str:
@@ -297,12 +293,20 @@ class StudyNodes:
             found.append(np.array(points).reshape(-1, 3))
         return Strokes(*found)
 
-    def write_muscle(self, side: Side, mask: Mask) -> None:
-        """Write a quadratus femoris that was segmented here into the segmentation, marked as such with a checksum of its voxels."""
+    def write_muscle(self, side: Side, mask: Mask, automatic: bool) -> None:
+        """Write a quadratus femoris into the segmentation.
+
+        :param automatic: whether it was found in the image: then it is marked as such, with a checksum of its voxels, and
+            may be replaced as long as no one has edited it. Otherwise it is what a person drew, filled, in their own segment.
+        """
         # world coordinates back into the segmentation's own
         own = Mask(mask.array, Grid(mask.grid.shape, np.linalg.inv(world_matrix(self.segmentation)) @ mask.grid.affine), mask.cut)
-        key = write_segment(self.segmentation, "quadratus_femoris", side, own)
-        self.segmentation.GetSegmentation().GetSegment(key).SetTag("IFIMeasure.automatic", str(self._voxels(key)))
+        if automatic:
+            key = write_segment(self.segmentation, "quadratus_femoris", side, own)
+            self.segmentation.GetSegmentation().GetSegment(key).SetTag("IFIMeasure.automatic", str(self._voxels(key)))
+        else:
+            wanted = Structure("quadratus_femoris", side).name
+            replace_voxels(self.segmentation, next(key for key, name in self.structures().items() if name == wanted), own)
 
     def made_here(self, segment_id: str) -> bool:
         """Whether a segment was written by :meth:`write_muscle` and no one has edited it since."""
@@ -542,14 +546,6 @@ class StudyNodes:
         hierarchy.SetItemAttribute(item, "IFIMeasure.folder", uid)
         return item
 
-
-SUMMARY_COLUMNS = {
-    "measurement": "What was measured.",
-    "right": "Value of the right side; a dash where it is not measurable.",
-    "left": "Value of the left side; a dash where it is not measurable.",
-    "unit": "Unit of the values.",
-}
-"""Columns of the summary that stands beside the views."""
 
 MAX_SHOWN_DISTANCE_MM = 40.0
 """Distances beyond this get the last color."""

@@ -292,7 +292,7 @@ def test_an_unsided_label_of_both_hip_bones_is_split(tmp_path, capsys):
         (["measure", "{tmp}", "--segmentation", "{tmp}/seg.nrrd", "--labels", "totalsegmentator", "--output", "{tmp}/o"], "no DICOM image"),
         (["measure", "--segmentation", "{tmp}/seg.nrrd", "--series", "3", "--output", "{tmp}/o"], "no IMAGE is given"),
         (["measure", "--segmentation", "{tmp}/seg.nrrd", "--age", "900", "--output", "{tmp}/o"], "--age is 900"),
-        (["measure", "--segmentation", "{tmp}/seg.nrrd", "--landmarks", "{tmp}/none.mrk.json", "--output", "{tmp}/o"], "no such landmark file"),
+        (["measure", "--segmentation", "{tmp}/seg.nrrd", "--landmarks", "{tmp}/none.mrk.json", "--output", "{tmp}/o"], "no such file of landmarks"),
         (["series", "{tmp}/nowhere"], "there is no such folder"),
         (["landmarks", "--output", "{tmp}/a.txt"], "must end with .mrk.json"),
     ],
