@@ -10,11 +10,13 @@ import sys
 from pathlib import Path
 
 from IFIMeasureLib.core.anatomy import definitions
+from IFIMeasureLib.core.findings import FINDING_COLUMNS, FINDINGS
 from IFIMeasureLib.core.follow_up import FOLLOW_UP_COLUMNS
 from IFIMeasureLib.core.landmarks import landmark_definitions
 from IFIMeasureLib.core.measurements import MEASUREMENTS
 from IFIMeasureLib.core.reference_values import reference_rows
-from IFIMeasureLib.core.tables import LANDMARK_COLUMNS, MEASUREMENT_COLUMNS, PROFILE_COLUMNS
+from IFIMeasureLib.core.repeatability import REPEATABILITY_COLUMNS
+from IFIMeasureLib.core.tables import HISTOGRAM_COLUMNS, LANDMARK_COLUMNS, MEASUREMENT_COLUMNS, MUSCLE_COLUMNS, PROFILE_COLUMNS
 
 HEAD = "<!-- Made by Docs/generate.py from the registry; change the registry, not this file. -->\n\n"
 
@@ -27,6 +29,9 @@ def definitions_page() -> str:
     parts.append("## Landmarks\n\n| Id | Label | How to find it | Code |\n|---|---|---|---|\n")
     for d in landmark_definitions().values():
         parts.append(f"| `{d.id}` | {d.title} | {d.how} | {d.code[0]} {d.code[1]} |\n")
+    parts.append("\n## Findings of a reader\n\n| Id | Field | Choices | How | Code |\n|---|---|---|---|---|\n")
+    for f in FINDINGS:
+        parts.append(f"| `{f.id}` | {f.title} | {', '.join(f.choices)} | {f.how} | {f.code[0]} {f.code[1]} |\n")
     parts.append("\n## Structures\n\n| Name | Title | Names that are understood | Code |\n|---|---|---|---|\n")
     for s in definitions().values():
         parts.append(f"| `{s.id}{'_left, _right' if s.sided else ''}` | {s.title} | {', '.join(s.names)} | {s.code[0]} {s.code[1]} |\n")
@@ -44,7 +49,11 @@ def dictionary_page() -> str:
     for title, columns in (
         ("measurements.csv", MEASUREMENT_COLUMNS),
         ("profile.csv", PROFILE_COLUMNS),
+        ("muscle_sections.csv", MUSCLE_COLUMNS),
+        ("fat_histogram.csv", HISTOGRAM_COLUMNS),
+        ("findings.csv", FINDING_COLUMNS),
         ("follow_up.csv", FOLLOW_UP_COLUMNS),
+        ("repeatability.csv", REPEATABILITY_COLUMNS),
         ("landmarks (in study.json and the report)", LANDMARK_COLUMNS),
     ):
         parts.append(f"\n## {title}\n\n| Column | Content |\n|---|---|\n")

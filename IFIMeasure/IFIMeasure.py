@@ -97,7 +97,7 @@ class IFIMeasureParameterNode:
 
 
 PROGRESS_STEPS = 12
-CONTRASTS = ("", "t1", "t2fs", "water")  # in the order of the panel's list
+CONTRASTS = ("", "t1", "t2fs", "water", "in-phase")  # in the order of the panel's list
 
 
 class Cancelled(Exception):
@@ -123,7 +123,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def setup(self):
         """Load the panel and connect it. Called once."""
-        from IFIMeasureLib.gui.panel_tables import LandmarkTable, MeasurementTable, SegmentTable
+        from IFIMeasureLib.gui.panel_tables import FindingTable, FollowUpTable, LandmarkTable, MeasurementTable, SegmentTable
         from IFIMeasureLib.mrml.study_nodes import RECORD_ATTRIBUTE
 
         ScriptedLoadableModuleWidget.setup(self)
@@ -136,6 +136,8 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.segmentTable = SegmentTable(self.ui.segmentTable, self.onStructureChosen)
         self.landmarkTable = LandmarkTable(self.ui.landmarkTable, self.onLandmarkChosen, self.onLandmarkActivated)
         self.measurementTable = MeasurementTable(self.ui.measurementTable, self.onMeasurementChosen)
+        self.findingTable = FindingTable(self.ui.findingTable, self.onFindingChosen)
+        self.followUpTable = FollowUpTable(self.ui.followUpTable)
 
         # changes of one turn of the event loop are measured once
         self._updateTimer = qt.QTimer()
@@ -145,12 +147,17 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
         self.ui.sexComboBox.connect("currentIndexChanged(int)", self.onSubjectChanged)
         self.ui.ageSpinBox.connect("valueChanged(int)", self.onSubjectChanged)
+        self.ui.heightSpinBox.connect("valueChanged(double)", self.onSubjectChanged)
+        self.ui.weightSpinBox.connect("valueChanged(double)", self.onSubjectChanged)
+        self.ui.dateLineEdit.connect("editingFinished()", self.onDateChanged)
+        self.ui.followUpButton.connect("clicked()", self.onFollowUp)
         self.ui.placeFromBonesButton.connect("clicked()", self.onPlaceFromBones)
         self.ui.placeButton.connect("toggled(bool)", self.onPlaceToggled)
         self.ui.jumpButton.connect("clicked()", self.onJump)
         self.ui.unsetButton.connect("clicked()", self.onUnset)
         self.ui.missingButton.connect("clicked()", self.onMarkMissing)
         self.ui.contrastComboBox.connect("currentIndexChanged(int)", self.onContrastChanged)
+        self.ui.secondVolumeSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.onSecondVolumeChanged)
         self.ui.segmentMuscleButton.connect("clicked()", self.onSegmentMuscle)
         self.ui.insideButton.connect("clicked()", self.onInsidePoints)
         self.ui.outsideButton.connect("clicked()", self.onOutsidePoints)
@@ -319,15 +326,36 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.sexComboBox.currentIndex = {"F": 1, "M": 2}.get(record.GetParameter("sex"), 0)
         age = record.GetParameter("age_years")
         self.ui.ageSpinBox.value = round(float(age)) if age else -1
+        for spinBox, key in ((self.ui.heightSpinBox, "height_m"), (self.ui.weightSpinBox, "weight_kg")):
+            spinBox.value = float(record.GetParameter(key) or 0.0)
+        self.ui.dateLineEdit.text = live.nodes.date
         self.ui.contrastComboBox.currentIndex = CONTRASTS.index(live.nodes.contrast)
+        self.ui.secondVolumeSelector.setCurrentNode(live.nodes.second_volume)
+        self.findingTable.show(live.nodes.findings)
 
     def onSubjectChanged(self, value=None):
         if self._live is None or self._syncing:
             return
+        from IFIMeasureLib.core.reference_values import Subject
+
         age = self.ui.ageSpinBox.value
-        self._live.nodes.set_subject([None, "F", "M"][self.ui.sexComboBox.currentIndex], None if age < 0 else age)
-        self._live.subject_changed()
+        sex = [None, "F", "M"][self.ui.sexComboBox.currentIndex]
+        self._live.nodes.set_subject(Subject(sex, None if age < 0 else age, self.ui.heightSpinBox.value or None, self.ui.weightSpinBox.value or None))
+        self._live.person_changed()
         self._updateTimer.start()
+
+    def onDateChanged(self):
+        if self._live is not None and not self._syncing:
+            self._live.nodes.date = self.ui.dateLineEdit.text.strip()
+
+    def onFindingChosen(self, side, findingId, choice):
+        if self._live is not None and not self._syncing:
+            findings = self._live.nodes.findings
+            findings.setdefault(side, {})[findingId] = choice
+            filled = {s: {k: v for k, v in of.items() if v} for s, of in findings.items()}
+            self._live.nodes.findings = {s: of for s, of in filled.items() if of}
+            self._live.person_changed()
+            self._updateTimer.start()
 
     def onStructureChosen(self, segmentId, structure):
         if self._live is not None:
@@ -498,6 +526,11 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._live.nodes.contrast = CONTRASTS[self.ui.contrastComboBox.currentIndex]
             self._updateTimer.start()
 
+    def onSecondVolumeChanged(self, node=None):
+        if self._live is not None and not self._syncing:
+            self._live.nodes.second_volume = self.ui.secondVolumeSelector.currentNode()
+            self._updateTimer.start()
+
     def onSegmentMuscle(self):
         with self._showErrors(_("The quadratus femoris could not be segmented.")), self._progress(_("Segmenting")) as progress:
             self._live.segment_muscles(progress)
@@ -508,6 +541,15 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onOutsidePoints(self):
         self._live.start_stroke("outside")
+
+    # -- changes over time
+
+    def onFollowUp(self):
+        with self._showErrors(_("The studies could not be compared.")), self._progress(_("Comparing")) as progress:
+            rows, warnings = self.logic.followUp(self.ui.wcvSpinBox.value, self.ui.togetherCheckBox.checked, progress)
+            self.followUpTable.show(rows)
+            self.ui.followUpLabel.text = "\n".join(warnings)
+        self._updateTimer.start()
 
     # -- measurements and views
 
@@ -706,6 +748,18 @@ class IFIMeasureLogic(ScriptedLoadableModuleLogic):
             raise
         logging.info("IFIMeasure measured %s", segmentationNode.GetName())
         return live
+
+    def followUp(self, wcvPercent, together=True, progress=None):
+        """Compare the studies of the scene with the first one by date; returns rows and warnings, and keeps the rows as a table node.
+
+        :param together: whether muscles found in the images are found again in all studies together.
+        """
+        from IFIMeasureLib.mrml.live import follow_studies
+        from IFIMeasureLib.mrml.study_nodes import write_follow_up
+
+        rows, warnings = follow_studies([self.live(nodes.record) for nodes in self.studies()], wcvPercent, together, progress)
+        write_follow_up(self.scene, rows)
+        return rows, warnings
 
     def export(self, live, folder, formats, replace=False, progress=None):
         """Write the chosen files of a study, all or none; returns the folder.

@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,31 @@ def build_parser() -> argparse.ArgumentParser:
     follow.add_argument(
         "--wcv", type=float, default=None, metavar="PERCENT", help="within-subject coefficient of variation of your own measurements (default: 3.6, a repeatability of 10 %%)"
     )
-    follow.add_argument("--output", type=Path, required=True, metavar="FILE", help="table to write, a .csv file")
-    follow.add_argument("--force", action="store_true", help="replace the file where it exists")
+    follow.add_argument(
+        "--repeatability",
+        type=Path,
+        metavar="FILE",
+        help="repeatability.csv that 'ifimeasure repeatability' wrote of your own measurements; wins over --wcv, measurement by measurement",
+    )
+    follow.add_argument(
+        "--as-they-are",
+        action="store_true",
+        help="compare the numbers in the folders; without it a muscle that was found in the images is found again in all of them together, which makes changes more certain",
+    )
+    follow.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for follow_up.csv, follow_up.html and the muscles that were found together")
+    follow.add_argument("--force", action="store_true", help="replace results that are in DIR already")
+
+    repeat = commands.add_parser(
+        "repeatability",
+        help="repeatability of your own measurements, from persons measured twice",
+        description="Within-subject standard deviation and coefficient of variation, repeatability coefficient, limits of agreement and intraclass correlation "
+        "from a table of repeated measurements.",
+    )
+    repeat.add_argument(
+        "table", type=Path, metavar="TABLE", help="CSV file with the columns subject, measurement, value and perhaps side; a row a measurement, repeats in their order"
+    )
+    repeat.add_argument("--output", type=Path, required=True, metavar="FILE", help="table to write, a .csv file")
+    repeat.add_argument("--force", action="store_true", help="replace the file where it exists")
 
     demo = commands.add_parser("demo", help="make a sample study, measure it, and compare with its true values")
     demo.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for sample and results")
@@ -98,9 +122,17 @@ def _study_arguments(command: argparse.ArgumentParser, image_needed: bool) -> No
     )
     command.add_argument("--side", choices=("left", "right", "both"), default="both", help="side to measure (default: both)")
     command.add_argument(
-        "--contrast", choices=("t1", "t2fs", "water"), help="what IMAGE is: T1, fat-suppressed T2 (edema), or the water image of Dixon (with --fat-image: fat fraction)"
+        "--contrast",
+        choices=("t1", "t2fs", "water", "in-phase"),
+        help="what IMAGE is: T1, fat-suppressed T2 (edema), the water image of Dixon (with --fat-image: fat fraction), or the in-phase image of Dixon (with --opposed-image)",
     )
     command.add_argument("--fat-image", type=Path, metavar="FILE", help="fat image of Dixon, with --contrast water")
+    command.add_argument("--opposed-image", type=Path, metavar="FILE", help="image out of phase, with --contrast in-phase: fat and water from both")
+    command.add_argument("--height", type=float, metavar="METERS", help="height of the person, for the volume over body size; else from DICOM")
+    command.add_argument("--weight", type=float, metavar="KG", help="weight of the person; else from DICOM")
+    command.add_argument(
+        "--finding", action="append", default=[], metavar="SIDE:FIELD=VALUE", help="what a reader found, such as right:reader_tear=partial; exported as it is; repeatable"
+    )
     command.add_argument("--sex", choices=("F", "M"), help="for the norms; else from DICOM")
     command.add_argument("--age", type=float, metavar="YEARS", help="for the norms; else from DICOM")
     command.add_argument("--force", action="store_true", help="replace results that are in DIR already")
@@ -112,7 +144,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     _quiet_libraries()
     try:
-        return {"series": _series, "measure": _measure, "muscle": _measure, "follow-up": _follow_up, "demo": _demo, "landmarks": _landmarks}[options.command](options)
+        return {"series": _series, "measure": _measure, "muscle": _measure, "follow-up": _follow_up, "repeatability": _repeatability, "demo": _demo, "landmarks": _landmarks}[
+            options.command
+        ](options)
     except IFIMeasureError as error:
         message = str(error)
     except BrokenPipeError:
@@ -185,13 +219,17 @@ def _measure(options: argparse.Namespace) -> int:
     outputs.refuse_overwriting(options.output, options.force)
     if options.age is not None and not 0 <= options.age <= 130:
         raise IFIMeasureError(f"--age is {options.age:g}: it must be years between 0 and 130.")
+    if options.height is not None and not 0.3 <= options.height <= 2.6:
+        raise IFIMeasureError(f"--height is {options.height:g}: it must be meters between 0.3 and 2.6.")
+    if options.weight is not None and not 2 <= options.weight <= 400:
+        raise IFIMeasureError(f"--weight is {options.weight:g}: it must be kilograms between 2 and 400.")
     study = run_study(options, say)
     kept = {
         k: (str(v) if isinstance(v, Path) else [str(x) for x in v] if isinstance(v, list) else v)
         for k, v in vars(options).items()
         if k not in ("command", "debug", "force", "quiet", "output")
     }
-    for key in ("image", "segmentation", "fat_image", "strokes"):
+    for key in ("image", "segmentation", "fat_image", "opposed_image", "strokes"):
         if key in kept:
             kept[key] = getattr(options, key).name if getattr(options, key) is not None else None
     kept["landmarks"] = [path.name for path in options.landmarks]
@@ -207,6 +245,7 @@ def run_study(options: argparse.Namespace, say: Any) -> Any:
     """Read what the options name, segment the muscle where that is asked for, and measure; returns the :class:`StudyResult`."""
     from .core.anatomy import read_label_mapping
     from .core.dicom_series import choose_series, read_series, scan_folder
+    from .core.findings import parse_findings
     from .core.imaging import read_segmentation, read_volume
     from .core.landmarks import LandmarkSet, merge, read_landmarks
     from .core.muscle import read_strokes
@@ -237,15 +276,18 @@ def run_study(options: argparse.Namespace, say: Any) -> Any:
             volume = read_volume(options.image)
     elif options.series:
         raise IFIMeasureError(f"--series is {options.series!r}, but no IMAGE is given; name the DICOM folder.")
+    if volume is not None and options.contrast:
+        volume = replace(volume, contrast=options.contrast)
     tags = Subject.from_tags(volume.tags) if volume is not None else Subject()
-    subject = Subject(options.sex or tags.sex, options.age if options.age is not None else tags.age_years)
+    subject = Subject(options.sex or tags.sex, options.age if options.age is not None else tags.age_years, options.height or tags.height_m, options.weight or tags.weight_kg)
     prepared = PreparedStudy(segmentation, resolve_structures(segmentation, mapping, extra), volume, Side.parse(options.side), subject, say)
     prepared.images = _muscle_images(options, volume)
+    prepared.findings = parse_findings(options.finding)
     if options.command == "muscle":
         assert volume is not None
         placed = {side: hip.landmarks for side, hip in prepared.measure(person, progress=say).hips.items()}
         say("segmenting the quadratus femoris")
-        made, failed = prepared.segment_muscles(volume, placed, read_strokes(options.strokes) if options.strokes else None)
+        made, failed = prepared.segment_muscles(placed, read_strokes(options.strokes) if options.strokes else None)
         if failed and not made:
             raise IFIMeasureError(" ".join(dict.fromkeys(failed.values())))
     study = prepared.measure(person, progress=say)
@@ -257,22 +299,17 @@ def run_study(options: argparse.Namespace, say: Any) -> Any:
 def _muscle_images(options: argparse.Namespace, volume: Any) -> Any:
     """Return the images that tell fat and edema, or None."""
     from .core.imaging import read_volume
-    from .core.muscle_numbers import MuscleImages
+    from .core.muscle_numbers import muscle_images
 
-    if options.fat_image is not None and options.contrast != "water":
-        raise IFIMeasureError("--fat-image needs IMAGE to be the water image of the same Dixon series; say so with --contrast water.")
+    for option, path, contrast, what in (("--fat-image", options.fat_image, "water", "water"), ("--opposed-image", options.opposed_image, "in-phase", "in-phase")):
+        if path is not None and options.contrast != contrast:
+            raise IFIMeasureError(f"{option} needs IMAGE to be the {what} image of the same Dixon series; say so with --contrast {contrast}.")
     if options.contrast is None:
         return None
     if volume is None:
         raise IFIMeasureError(f"--contrast is {options.contrast}, but no IMAGE is given; name the image.")
-    fat = None
-    if options.fat_image is not None:
-        other = read_volume(options.fat_image)
-        difference = volume.grid.difference(other.grid)
-        if difference:
-            raise IFIMeasureError(f"{options.fat_image}: water and fat images do not lie on the same grid ({difference}); give those of one series.")
-        fat = other.array
-    return MuscleImages(volume.grid, **{options.contrast: volume.array}, fat=fat)
+    second = options.fat_image or options.opposed_image
+    return muscle_images(options.contrast, volume, read_volume(second) if second is not None else None)
 
 
 def _summary(study: Any) -> None:
@@ -296,21 +333,32 @@ def _summary(study: Any) -> None:
 
 
 def _follow_up(options: argparse.Namespace) -> int:
+    from . import outputs
     from .core.follow_up import DEFAULT_WCV_PERCENT, FOLLOW_UP_COLUMNS, follow_up, read_examination
+    from .core.repeatability import read_repeatability
+    from .core.report import follow_up_html
     from .core.tables import csv_text
 
-    path: Path = options.output
-    if path.suffix.lower() != ".csv":
-        raise IFIMeasureError(f"--output is {path.name!r}: the table is a .csv file; name it so.")
-    _refuse_existing(path, options.force)
+    folder: Path = options.output
+    if folder.exists() and (not folder.is_dir() or (not options.force and any((folder / name).exists() for name in outputs.FOLLOW_UP_FILES))):
+        what = "there are results already" if folder.is_dir() else "this is a file"
+        raise IFIMeasureError(f"{folder}: {what}; choose another --output{', or replace them with --force' if folder.is_dir() else ''}.")
     dates: list[str | None] = [None] * len(options.folders)
     if options.dates:
         dates = [text.strip() for text in options.dates.split(",")]
         if len(dates) != len(options.folders):
             raise IFIMeasureError(f"--dates names {len(dates)} dates for {len(options.folders)} folders; give one for each.")
-    examinations = [read_examination(folder, date) for folder, date in zip(options.folders, dates)]
-    rows, warnings = follow_up(examinations, DEFAULT_WCV_PERCENT if options.wcv is None else options.wcv)
-    _write_beside(path, csv_text(FOLLOW_UP_COLUMNS, rows))
+    wcv = DEFAULT_WCV_PERCENT if options.wcv is None else options.wcv
+    own = read_repeatability(options.repeatability) if options.repeatability else {}
+    examinations = [read_examination(path, date) for path, date in zip(options.folders, dates)]
+    rows, warnings = follow_up(examinations, wcv, own)  # refuses what must not be compared before anything long begins
+    with outputs.written_whole(folder) as beside:
+        if not options.as_they_are:
+            examinations, notes = outputs.measured_together(examinations, beside, _say)
+            rows, warnings = follow_up(examinations, wcv, own)
+            warnings += notes
+        (beside / "follow_up.csv").write_bytes(csv_text(FOLLOW_UP_COLUMNS, rows).encode())
+        (beside / "follow_up.html").write_text(follow_up_html(examinations, rows, warnings), encoding="utf-8")
     table = [("measurement", "side", "from", "to", "first", "now", "change", "percent", "verdict")]
     for row in rows:
         if row["change"]:
@@ -320,7 +368,37 @@ def _follow_up(options: argparse.Namespace) -> int:
     _print_table(table)
     for warning in warnings:
         print(f"  {warning}")
-    print(f"\nThe table is {path}; percent is symmetric, 200 (now - first) / (now + first).")
+    print(f"\nTable and report are in {folder}; percent is symmetric, 200 (now - first) / (now + first).")
+    return 0
+
+
+def _repeatability(options: argparse.Namespace) -> int:
+    from .core.repeatability import REPEATABILITY_COLUMNS, read_repeats, repeatability
+    from .core.tables import csv_text
+
+    path: Path = options.output
+    if path.suffix.lower() != ".csv":
+        raise IFIMeasureError(f"--output is {path.name!r}: the table is a .csv file; name it so.")
+    _refuse_existing(path, options.force)
+    found, refused = [], []
+    for measurement_id, values in read_repeats(options.table).items():
+        try:
+            found.append(repeatability(measurement_id, values))
+        except IFIMeasureError as error:
+            refused.append(str(error))
+    if not found:
+        raise IFIMeasureError(f"{options.table}: {' '.join(refused) or 'there is no value in it.'}")
+    _write_beside(path, csv_text(REPEATABILITY_COLUMNS, [of.row() for of in found]))
+    table = [("measurement", "subjects", "mean", "wSD", "wCV", "RC", "bias", "limits of agreement", "ICC(A,1)")]
+    for of in found:
+        percent = "" if of.wcv_percent is None else f"{of.wcv_percent:.1f} %"
+        icc = "" if of.icc is None else f"{of.icc:.2f} ({of.icc_low:.2f} to {of.icc_high:.2f})"
+        numbers = (f"{of.mean:.3g}", f"{of.wsd:.3g}", percent, f"{of.rc:.3g}", f"{of.bias:+.3g}", f"{of.agreement_low:.3g} to {of.agreement_high:.3g}")
+        table.append((of.measurement, str(of.subjects), *numbers, icc))
+    _print_table(table)
+    for text in [*dict.fromkeys(of.notes for of in found if of.notes), *refused]:
+        print(f"  {text}")
+    print(f"\nThe table is {path}; use it with: ifimeasure follow-up … --repeatability {path}")
     return 0
 
 

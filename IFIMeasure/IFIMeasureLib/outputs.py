@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import hashlib
 import importlib.metadata
@@ -11,29 +12,53 @@ import os
 import shutil
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from . import __version__
-from .core.landmarks import landmark_definitions
+from .core.findings import FINDING_COLUMNS, finding_rows
+from .core.follow_up import Examination, examination_of
+from .core.imaging import Volume, read_segmentation, read_volume, write_volume
+from .core.landmarks import LandmarkSet, landmark_definitions, read_landmarks
 from .core.measurements import MEASUREMENTS
+from .core.muscle_numbers import MuscleImages, fat_fraction_map
+from .core.reference_values import Subject
 from .core.report import report_html
-from .core.study import StudyResult
-from .core.tables import MEASUREMENT_COLUMNS, PROFILE_COLUMNS, csv_text, landmark_rows, measurement_rows, profile_rows
-from .core.values import IFIMeasureError
+from .core.study import PreparedStudy, StudyResult, resolve_structures, segment_muscles_together
+from .core.tables import (
+    HISTOGRAM_COLUMNS,
+    MEASUREMENT_COLUMNS,
+    MUSCLE_COLUMNS,
+    PROFILE_COLUMNS,
+    csv_text,
+    histogram_rows,
+    landmark_rows,
+    measurement_rows,
+    muscle_rows,
+    profile_rows,
+)
+from .core.values import IFIMeasureError, Side
 
 OUTPUT_FORMATS: dict[str, tuple[str, ...]] = {
-    "tables": ("measurements.csv", "profile.csv"),
+    "tables": ("measurements.csv", "profile.csv", "muscle_sections.csv", "fat_histogram.csv", "findings.csv"),
     "report": ("report.html",),
     "landmarks": ("landmarks_left.mrk.json", "landmarks_right.mrk.json"),
-    "segmentation": ("segmentation.seg.nrrd",),
+    "segmentation": ("segmentation.seg.nrrd", "fat_fraction.nrrd"),
     "scene": ("scene.mrb",),
 }
-"""What can be written, and its files; the landmarks of a side that was not measured are left out."""
+"""What can be written, and its files; those with nothing to tell (a side that was not measured, no muscle, no fat fraction) are left out."""
 
 OUTPUT_FILES = (*(name for names in OUTPUT_FORMATS.values() for name in names), "study.json")
 """Every file of a study's folder; ``study.json`` is always written."""
+
+
+FOLLOW_UP_FILES = ("follow_up.csv", "follow_up.html")
+"""Files of a folder of changes over time, beside ``together_DATE.seg.nrrd`` of each examination."""
 
 
 def refuse_overwriting(folder: Path, force: bool) -> None:
@@ -104,14 +129,115 @@ def write_outputs(
         say("writing tables")
         (folder / "measurements.csv").write_bytes(csv_text(MEASUREMENT_COLUMNS, measurement_rows(study)).encode())
         (folder / "profile.csv").write_bytes(csv_text(PROFILE_COLUMNS, profile_rows(study)).encode())
+        findings = finding_rows(study.findings, study.hips) if study.findings else []
+        for file, columns, rows in (
+            ("muscle_sections.csv", MUSCLE_COLUMNS, muscle_rows(study)),
+            ("fat_histogram.csv", HISTOGRAM_COLUMNS, histogram_rows(study)),
+            ("findings.csv", FINDING_COLUMNS, findings),
+        ):
+            if rows:
+                (folder / file).write_bytes(csv_text(columns, rows).encode())
     if "report" in formats:
         say("writing the report")
         (folder / "report.html").write_text(report_html(study, provenance), encoding="utf-8")
+    if "segmentation" in formats:
+        _write_fat_fraction(study, folder / "fat_fraction.nrrd")
     if {"landmarks", "segmentation", "scene"} & set(formats):
         say("writing the files for 3D Slicer")
         _write_mrml(study, folder, name, formats)
     provenance["outputs"] = {p.name: _sha256(p) for p in sorted(folder.iterdir()) if p.is_file()}
     (folder / "study.json").write_text(json.dumps(provenance, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _write_fat_fraction(study: StudyResult, path: Path) -> None:
+    """Write the map of fat over fat plus water (0 to 1), where there are Dixon images."""
+    fraction = None if study.images is None else fat_fraction_map(study.images)
+    if fraction is not None and study.images is not None:
+        write_volume(Volume(fraction, study.images.grid, path), path)
+
+
+def reopen(folder: Path) -> PreparedStudy:
+    """Return a study that ``measure`` or ``muscle`` wrote, ready to be measured again: bones, muscle, image, fat fraction, subject, findings.
+
+    The landmarks that a person placed are in :func:`placed_by_person`.
+
+    :raises IFIMeasureError: where the folder lacks segmentation or image.
+    """
+    document = json.loads((folder / "study.json").read_text(encoding="utf-8"))
+    path, scene = folder / "segmentation.seg.nrrd", folder / "scene.mrb"
+    for file in (path, scene):
+        if not file.exists():
+            raise IFIMeasureError(f"{file}: it is missing, so the muscle cannot be segmented again; export segmentation and scene, too.")
+    segmentation = read_segmentation(path)
+    subject = Subject(**{key: value for key, value in document["subject"].items() if key in Subject.__dataclass_fields__})
+    contrast = document["options"].get("contrast") or ""
+    volume = replace(_image_of_scene(scene), contrast=contrast)
+    prepared = PreparedStudy(segmentation, resolve_structures(segmentation, None), volume, subject=subject)
+    if contrast in ("t1", "t2fs"):
+        prepared.images = MuscleImages(volume.grid, **{contrast: volume.array})
+    fraction = folder / "fat_fraction.nrrd"
+    if fraction.exists():
+        fat = read_volume(fraction)
+        prepared.images = MuscleImages(fat.grid, water=1.0 - fat.array, fat=fat.array)
+    prepared.findings = {Side(side): dict(of) for side, of in document.get("findings", {}).items()}
+    return prepared
+
+
+def placed_by_person(folder: Path) -> dict[Side, LandmarkSet]:
+    """Return the landmarks of a folder that ``measure`` or ``muscle`` wrote; automatic ones are marked as such."""
+    found: dict[Side, LandmarkSet] = {}
+    for side in Side:
+        path = folder / f"landmarks_{side.value}.mrk.json"
+        if path.exists():
+            found.update(read_landmarks(path))
+    return found
+
+
+def measured_together(examinations: list[Examination], folder: Path, say: Callable[[str], None]) -> tuple[list[Examination], list[str]]:
+    """Find the quadratus femoris of all examinations of a person together, where it was found in the images before, and measure again.
+
+    :param folder: where the muscles are written, a segmentation each.
+    :returns: the examinations with the new numbers, and notes about sides that stay as they are.
+    """
+    ordered = sorted(examinations, key=lambda e: e.date)
+    origins = [json.loads((Path(e.name) / "study.json").read_text(encoding="utf-8")).get("muscle", {}) for e in ordered]
+    notes, sides = [], []
+    for side in Side:
+        of = [origin.get(side.value) for origin in origins]
+        if all(o == "image" for o in of):
+            sides.append(side)
+        elif all(of):
+            notes.append(f"the {side.value} quadratus femoris was not found in the image in each examination; its numbers are compared as they are.")
+    if not sides:
+        return ordered, notes
+    try:
+        say("opening the examinations")
+        prepared = [reopen(Path(e.name)) for e in ordered]
+        studies = [p.measure(placed_by_person(Path(e.name))) for p, e in zip(prepared, ordered)]
+        segment_muscles_together(prepared, [{side: hip.landmarks for side, hip in study.hips.items()} for study in studies], sides, say)
+    except IFIMeasureError as error:
+        return ordered, [*notes, f"the muscles were not found together, so their numbers are compared as they are: {error}"]
+    measured = []
+    for e, p in zip(ordered, prepared):
+        study = p.measure(placed_by_person(Path(e.name)))
+        again = examination_of(study, e.name, e.date)
+        ids = {key for key in again.values if key[0].startswith("qf_") and Side(key[1]) in sides}
+        values = {**{k: v for k, v in e.values.items() if not (k[0].startswith("qf_") and Side(k[1]) in sides)}, **{k: again.values[k] for k in ids}}
+        measured.append(replace(e, values=values, reasons={**again.reasons, **e.reasons}))
+        _write_mrml(study, folder, f"quadratus femoris {e.date.isoformat()}", ("segmentation",))
+        os.replace(folder / "segmentation.seg.nrrd", folder / f"together_{e.date.isoformat()}.seg.nrrd")
+    notes.append(f"the quadratus femoris ({', '.join(side.value for side in sides)}) was found in all examinations together; values differ a little from those of each alone.")
+    return measured, notes
+
+
+def _image_of_scene(path: Path) -> Volume:
+    """Read the image out of a scene file."""
+    with tempfile.TemporaryDirectory() as unpacked, zipfile.ZipFile(path) as archive:
+        name = next((n for n in archive.namelist() if n.endswith(" image.nrrd")), None)
+        if name is None:
+            raise IFIMeasureError(f"{path}: it holds no image, so the muscle cannot be segmented again; measure the study with its image.")
+        volume = read_volume(Path(archive.extract(name, unpacked)))
+        return replace(volume, array=np.array(volume.array), path=path)
 
 
 def _write_mrml(study: StudyResult, folder: Path, name: str, formats: Collection[str]) -> None:
@@ -120,7 +246,8 @@ def _write_mrml(study: StudyResult, folder: Path, name: str, formats: Collection
 
     headless = mrml.create_scene()
     nodes = StudyNodes.create(headless.scene, name)
-    nodes.set_subject(study.subject.sex, study.subject.age_years)
+    nodes.set_subject(study.subject)
+    nodes.findings = study.findings
     nodes.show(study)
     if "segmentation" in formats:
         mrml.write_segmentation(headless.scene, nodes.segmentation, folder / "segmentation.seg.nrrd")
@@ -165,7 +292,9 @@ def describe(study: StudyResult, options: dict[str, Any]) -> dict[str, Any]:
         "inputs": inputs,
         "series": series,
         "options": options,
-        "subject": {"sex": study.subject.sex, "age_years": study.subject.age_years},
+        "subject": dataclasses.asdict(study.subject),
+        "muscle": {side.value: origin for side, origin in study.muscle_origins.items()},
+        "findings": {side.value: found for side, found in study.findings.items()},
         "segmentation": {
             "size": list(grid.shape),
             "spacing_mm": grid.spacing.tolist(),

@@ -1,6 +1,6 @@
 """Benchmarks: accuracy against known truth, and speed as ratios against what people would use instead.
 
-    python Testing/Benchmarks/bench.py [--only phantom,methods,bodyparts,grids,speed,memory,imports,live,muscle] [--cases 50]
+    python Testing/Benchmarks/bench.py [--only phantom,methods,bodyparts,grids,speed,memory,imports,live,muscle,atrophy,numbers] [--cases 50]
 
 Every figure is measured in this run. Limits stand beside the figures; the exit code is 1 where one is missed.
 """
@@ -29,19 +29,22 @@ from cases import (
     bodyparts_labels,
     dice,
     five_strokes,
+    followed_ml,
     measure_labels,
     mesh,
     mesh_space,
     mesh_space_3d,
     muscle_case,
+    muscle_pair,
     phantom_errors,
     synthetic_mr,
     voxelize,
 )
 from IFIMeasureLib.core import surface
+from IFIMeasureLib.core.follow_up import DEFAULT_WCV_PERCENT
 from IFIMeasureLib.core.imaging import Grid, Mask, Volume, canonical
-from IFIMeasureLib.core.muscle import muscle_region, posterior, resampled, segment_muscle, signal_levels
-from IFIMeasureLib.core.muscle_numbers import muscle_numbers
+from IFIMeasureLib.core.muscle import muscle_corners, muscle_region, posterior, resampled, segment_muscle, signal_levels
+from IFIMeasureLib.core.muscle_numbers import MuscleNumbers, muscle_numbers
 from IFIMeasureLib.core.placement import side_frame
 from IFIMeasureLib.core.spaces import Space, axial_levels, ischium_region, lesser_trochanter_region, measure_space
 from IFIMeasureLib.core.study import StudyResult
@@ -572,6 +575,77 @@ def muscle(cases: int) -> None:
             line(f"volume by surface, {spacing[2]:g} mm slices, worst error", 100 * max(surfaces), "%", 1.0 if spacing[2] == 1 else 5.0)
 
 
+def _one_pair(job: tuple[int, float]) -> tuple[float, float]:
+    """True and found change of one pair, percent."""
+    pair = muscle_pair(*job)
+    found = followed_ml(pair)
+    return 100 * (pair.true_ml[1] / pair.true_ml[0] - 1), 100 * (found[1] / found[0] - 1)
+
+
+def atrophy(cases: int) -> None:
+    """Change of the muscle between two scans: atrophy that was made, and none."""
+    count = min(2 * cases, 100)
+    levels = (0.05, 0.10, 0.20)
+    print(f"Change between two scans (leg turned up to 10 degree, other noise, bias, field of view; T1, T2, water; SNR 10 to 40): {count} without, {count // 5} each with atrophy")
+    jobs = [(seed, 0.0) for seed in range(count)] + [(seed, share) for share in levels for seed in range(count // 5)]
+    with multiprocessing.Pool(2) as pool:
+        rows = np.array(pool.map(_one_pair, jobs, chunksize=1))
+    shares = np.array([share for _, share in jobs])
+    errors = rows[:, 1] - rows[:, 0]
+    for share in (0.0, *levels):
+        of = np.abs(errors[shares == share])
+        line(f"atrophy of {100 * share:g} %: error of the change, mean", float(of.mean()), "points", 2.0)
+        line(f"atrophy of {100 * share:g} %: worst; bias", float(of.max()), "points")
+        line(f"atrophy of {100 * share:g} %: bias", float(errors[shares == share].mean()), "points")
+        line(f"atrophy of {100 * share:g} %: within 2 points", 100 * float((of <= 2.0).mean()), "%")
+    none = rows[shares == 0.0, 1]
+    symmetric = 200 * (none / 100) / (2 + none / 100)
+    line("no change called within measurement error", 100 * float((np.abs(symmetric) <= 1.96 * 2**0.5 * DEFAULT_WCV_PERCENT).mean()), "%", 95.0, at_least=True)
+
+
+def segment_statistics(node: Any, mask: Mask) -> dict[str, float]:
+    """What Slicer's Segment Statistics does for volume and shape: closed surface with vtkMassProperties, ITK's label statistics."""
+    import SimpleITK as sitk
+    import vtk
+
+    node.GetSegmentation().RemoveRepresentation("Closed surface")
+    node.CreateClosedSurfaceRepresentation()
+    surface_of = vtk.vtkPolyData()
+    node.GetClosedSurfaceRepresentation("quadratus_femoris_left", surface_of)
+    triangles, mass = vtk.vtkTriangleFilter(), vtk.vtkMassProperties()
+    triangles.SetInputData(surface_of)
+    mass.SetInputConnection(triangles.GetOutputPort())
+    image = sitk.GetImageFromArray(np.ascontiguousarray(mask.array.view(np.uint8).transpose(2, 1, 0)))
+    image.SetSpacing([float(s) for s in mask.grid.spacing])
+    shape = sitk.LabelShapeStatisticsImageFilter()
+    shape.ComputeFeretDiameterOn()
+    shape.ComputeOrientedBoundingBoxOn()
+    shape.Execute(image)
+    return {"voxels": shape.GetPhysicalSize(1) / 1000.0, "surface": mass.GetVolume() / 1000.0}
+
+
+def numbers(cases: int) -> None:
+    """Numbers of a segment against Slicer's Segment Statistics, in one run."""
+    from IFIMeasureLib.mrml.scene import add_segments, create_scene
+
+    print("Numbers of a segment against Slicer's Segment Statistics (closed surface with vtkMassProperties, ITK's label statistics)")
+    case = muscle_case(0)
+    mask = segment_muscle(case.volume, case.landmarks, case.others, case.side)
+    corners = muscle_corners(case.landmarks)
+    headless = create_scene()
+    node = add_segments(headless.scene, mask.grid, [("quadratus_femoris", Side.LEFT, mask)], "muscle")
+
+    def ours() -> MuscleNumbers:
+        return muscle_numbers(mask, corners, float(corners[:, 2].mean()))
+
+    own, theirs = ours(), segment_statistics(node, mask)
+    own_s, theirs_s = _timed(ours, 7), _timed(lambda: segment_statistics(node, mask), 7)
+    line("time of Segment Statistics over ours", theirs_s / own_s, "x", 3.0, at_least=True)
+    line("ours", 1000 * own_s, "ms")
+    line("volume by voxels, difference", 100 * abs(own.volume_ml / theirs["voxels"] - 1), "%", 0.01)
+    line("volume by surface, difference (theirs is smoothed more)", 100 * abs(own.surface_volume_ml / theirs["surface"] - 1), "%", 2.0)
+
+
 def live(cases: int) -> None:
     """The module: dragging, placing, opening and switching, on slicer-core and (the panel) on the stand-in of the application."""
     from IFIMeasureLib.core.imaging import Grid as AnyGrid
@@ -656,7 +730,7 @@ def live(cases: int) -> None:
     line("observers that the drag left behind", len(panel.widget.Observations) - observers, "", 0.0)
 
 
-SECTIONS = {f.__name__: f for f in (phantom, methods, bodyparts, grids, speed, memory, imports, live, muscle)}
+SECTIONS = {f.__name__: f for f in (phantom, methods, bodyparts, grids, speed, memory, imports, live, muscle, atrophy, numbers)}
 
 
 def main() -> int:

@@ -11,9 +11,11 @@ import numpy as np
 import vtk
 from IFIMeasureLib.core.imaging import Grid, Mask, Segmentation, SegmentRef, Volume, canonical
 from IFIMeasureLib.core.landmarks import LandmarkSet
-from IFIMeasureLib.core.muscle import Strokes
+from IFIMeasureLib.core.muscle import Strokes, muscle_region, partial_volume_ml, resampled, signal_levels
+from IFIMeasureLib.core.muscle_numbers import muscle_numbers
 from IFIMeasureLib.core.phantom import SIGNALS, HipSpec, Phantom
 from IFIMeasureLib.core.placement import to_ras
+from IFIMeasureLib.core.registration import Examined, segment_together
 from IFIMeasureLib.core.spaces import Space, lesser_trochanter_region
 from IFIMeasureLib.core.study import HipResult, StudyResult, measure_study, resolve_structures
 from IFIMeasureLib.core.surface import closest_between
@@ -154,6 +156,73 @@ def muscle_case(seed: int) -> MuscleCase:
     labels, _ = canonical(phantom.label_map(grid, (side,)), grid.affine)
     value = next(v for v, name in phantom.label_names().items() if name == f"quadratus_femoris_{side.value}")
     return MuscleCase(Volume(array, turned, Path("phantom")), side, hip.landmarks, hip.masks, labels == value, f"{contrast}, SNR {snr:g}")
+
+
+def true_muscle_ml(spec: HipSpec, side: Side) -> float:
+    """Return the volume of a phantom's quadratus femoris, from voxels of 0.4 mm."""
+    phantom = Phantom(spec, spec, 0)
+    bounds = np.array([shape.bounds() for shape in phantom.shapes(side)["quadratus_femoris"]]) * [side.lateral_sign, 1.0, 1.0]
+    low, high = bounds.min((0, 1)) - 2.0, bounds.max((0, 1)) + 2.0
+    affine = np.diag([0.4, 0.4, 0.4, 1.0])
+    affine[:3, 3] = low
+    shape = np.ceil((high - low) / 0.4).astype(int)
+    labels = phantom.label_map(Grid((int(shape[0]), int(shape[1]), int(shape[2])), affine), (side,))
+    value = next(v for v, name in phantom.label_names().items() if name == f"quadratus_femoris_{side.value}")
+    return float((labels == value).sum()) * 0.4**3 / 1000.0
+
+
+@dataclasses.dataclass
+class MusclePair:
+    """Two examinations of one phantom, and the true volumes of its muscle in them (mL)."""
+
+    first: Examined
+    second: Examined
+    true_ml: tuple[float, float]
+    name: str
+
+
+def muscle_pair(seed: int, atrophy: float, snr: float | None = None) -> MusclePair:
+    """Return two scans of one phantom whose muscle has lost a share of its volume between them.
+
+    The leg is turned by up to 10 degree, noise, bias (30 %), field of view and its turn are others; T1, fat-suppressed
+    T2 or water, SNR 10 to 40 (or as given), 0.7 x 0.7 x 3 mm.
+    """
+    rng = np.random.default_rng(9000 + seed)
+    side = Side.RIGHT if seed % 2 else Side.LEFT
+    before = dataclasses.replace(random_spec(rng), muscle_radius_mm=float(rng.uniform(4.0, 5.5)), fat_fraction=float(rng.uniform(0.03, 0.2)))
+    after = dataclasses.replace(
+        before,
+        flexion_deg=before.flexion_deg + float(rng.uniform(-5, 5)),
+        abduction_deg=before.abduction_deg + float(rng.uniform(-4, 4)),
+        rotation_deg=before.rotation_deg + float(rng.uniform(-10, 10)),
+    )
+    wanted = true_muscle_ml(before, side) * (1.0 - atrophy)
+    thin, thick = 2.0, 8.0
+    for _ in range(12):
+        middle = 0.5 * (thin + thick)
+        larger = true_muscle_ml(dataclasses.replace(after, muscle_radius_mm=middle), side) > wanted
+        thin, thick = (thin, middle) if larger else (middle, thick)
+    after = dataclasses.replace(after, muscle_radius_mm=middle)
+    contrast, noise = ("t1", "t2fs", "water")[seed % 3], snr or (10.0, 20.0, 40.0)[(seed // 3) % 3]
+    scans = []
+    for number, spec in enumerate((before, after)):
+        phantom = Phantom(spec, spec, seed + 500 * number)
+        grid = random_grid(rng, (0.7, 0.7, 3.0), side, 10.0)
+        segmentation = phantom_segmentation(phantom, grid, side)
+        hip = measure_study(segmentation, resolve_structures(segmentation, None), sides=(side,)).hips[side]
+        array, turned = canonical(phantom.image(grid, contrast, snr=noise, bias=0.3), grid.affine)
+        scans.append(Examined(Volume(array, turned, Path("phantom")), hip.landmarks, hip.masks, side))
+    return MusclePair(scans[0], scans[1], (true_muscle_ml(before, side), true_muscle_ml(after, side)), f"{contrast}, SNR {noise:g}")
+
+
+def followed_ml(pair: MusclePair) -> tuple[float, float]:
+    """Return the volumes (with partial voxels) that follow-up finds in both scans of a pair, mL."""
+    volumes = []
+    for scan, mask in zip((pair.first, pair.second), segment_together([pair.first, pair.second])):
+        region = muscle_region(scan.volume, scan.landmarks, scan.others, scan.side)
+        volume = partial_volume_ml(region, signal_levels(region, scan.others["femur"]), resampled(mask, region.grid))
+        volumes.append(muscle_numbers(mask).volume_ml if volume is None else volume)
+    return volumes[0], volumes[1]
 
 
 MUSCLE_MESHES: dict[str, tuple[str, ...]] = {

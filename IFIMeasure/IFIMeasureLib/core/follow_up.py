@@ -11,20 +11,23 @@ import datetime
 import itertools
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .measurements import MEASUREMENTS, measurement
-from .values import IFIMeasureError
+from .repeatability import Repeatability
+from .study import StudyResult
+from .values import IFIMeasureError, Measured
 
 DEFAULT_WCV_PERCENT = 3.6
 """Within-subject coefficient of variation that is assumed where a lab gives none of its own; a repeatability of 10 %."""
 
-FOLLOWED = ("qf_volume", "qf_volume_surface", "qf_lean_volume", "qf_max_area", "qf_max_section", "qf_thickness", "qf_fat_fraction", "ifs_axial", "qfs_axial")
+FOLLOWED = ("qf_volume_partial", "qf_volume", "qf_volume_surface", "qf_lean_volume", "qf_max_area", "qf_max_section", "qf_thickness", "qf_fat_fraction", "ifs_axial", "qfs_axial")
 """Measurements that are followed over time."""
 
-_AGAINST_WCV = ("qf_volume", "qf_volume_surface", "qf_lean_volume", "qf_max_area", "qf_max_section")
+_AGAINST_WCV = ("qf_volume_partial", "qf_volume", "qf_volume_surface", "qf_lean_volume", "qf_max_area", "qf_max_section")
 
 FOLLOW_UP_COLUMNS: dict[str, str] = {
     "measurement": "Id of the measurement; stable.",
@@ -40,17 +43,30 @@ FOLLOW_UP_COLUMNS: dict[str, str] = {
     "change_symmetric_percent": "200 (this - first) / (this + first).",
     "change_annualized_percent": "100 ((this / first)^(1 / years) - 1).",
     "repeatability_percent": "Repeatability coefficient the symmetric change is set against; empty where none is known.",
+    "repeatability": "Repeatability coefficient the change is set against, in the unit, where your own measurements gave one and no percentage fits.",
     "verdict": "within measurement error, beyond measurement error, or empty where no repeatability is known.",
     "notes": "What a reader must know beside the change, or why there is none.",
 }
 """Columns of ``follow_up.csv``."""
 
 
+def parse_date(text: str, name: str) -> datetime.date:
+    """Return a date of ISO 8601 or DICOM.
+
+    :raises IFIMeasureError: where it is none, with the ``name`` of the examination.
+    """
+    try:
+        return datetime.date.fromisoformat(f"{text[:4]}-{text[4:6]}-{text[6:8]}" if len(text) == 8 and text.isdigit() else text)
+    except ValueError:
+        what = f"'{text}' is no date" if text else "the date of the examination is not known"
+        raise IFIMeasureError(f"{name}: {what}; give the dates of all examinations, such as 2024-03-01,2025-03-04 (--dates).") from None
+
+
 @dataclass(frozen=True)
 class Examination:
-    """What a study's folder says: date, person, protocol, values of ``FOLLOWED`` by (measurement, side)."""
+    """What a study says: name (of its folder), date, person, protocol, values of ``FOLLOWED`` by (measurement, side)."""
 
-    folder: Path
+    name: str
     date: datetime.date
     sex: str
     age_years: float | None
@@ -77,12 +93,7 @@ def read_examination(folder: Path, date: str | None = None) -> Examination:
         subject, series, options = document["subject"], document["series"], document["options"]
     except (OSError, ValueError, KeyError, TypeError):
         raise IFIMeasureError(f"{folder}: this is no folder of results (no readable study.json); give folders that 'ifimeasure measure' or 'muscle' wrote.") from None
-    text = date or str(series.get("date", ""))
-    try:
-        day = datetime.date.fromisoformat(f"{text[:4]}-{text[4:6]}-{text[6:8]}" if len(text) == 8 and text.isdigit() else text)
-    except ValueError:
-        what = f"'{text}' is no date" if text else "the date of the examination is not known"
-        raise IFIMeasureError(f"{folder}: {what}; give the dates of all examinations with --dates, such as 2024-03-01,2025-03-04.") from None
+    day = parse_date(date or str(series.get("date", "")), str(folder))
     found: dict[tuple[str, str], float] = {}
     reasons: dict[tuple[str, str], str] = {}
     heads: dict[str, float] = {}
@@ -97,13 +108,45 @@ def read_examination(folder: Path, date: str | None = None) -> Examination:
                 reasons[key] = row["reason"]
     name = str(series.get("description", ""))
     return Examination(
-        folder, day, subject.get("sex") or "", subject.get("age_years"), plane, (spacing[0], spacing[1], spacing[2]), name, options.get("contrast") or "", found, reasons, heads
+        str(folder),
+        day,
+        subject.get("sex") or "",
+        subject.get("age_years"),
+        plane,
+        (spacing[0], spacing[1], spacing[2]),
+        name,
+        options.get("contrast") or "",
+        found,
+        reasons,
+        heads,
     )
 
 
-def follow_up(examinations: list[Examination], wcv_percent: float = DEFAULT_WCV_PERCENT) -> tuple[list[dict[str, str]], list[str]]:
+def examination_of(study: StudyResult, name: str, date: datetime.date, contrast: str = "") -> Examination:
+    """Return what follow-up needs of a measured study."""
+    grid = study.bones.grid
+    values: dict[tuple[str, str], float] = {}
+    reasons: dict[tuple[str, str], str] = {}
+    heads: dict[str, float] = {}
+    for side, hip in study.hips.items():
+        for key, result in hip.results.items():
+            if isinstance(result, Measured):
+                if key in FOLLOWED:
+                    values[key, side.value] = result.value
+                if key == "femoral_head_diameter":
+                    heads[side.value] = result.value
+            elif key in FOLLOWED:
+                reasons[key, side.value] = result.reason
+    spacing = (float(grid.spacing[0]), float(grid.spacing[1]), float(grid.spacing[2]))
+    tags = study.volume.tags if study.volume is not None else {}
+    series = tags.get("SeriesDescription", "") or tags.get("ProtocolName", "")
+    return Examination(name, date, study.subject.sex or "", study.subject.age_years, grid.plane_name, spacing, series, contrast, values, reasons, heads)
+
+
+def follow_up(examinations: list[Examination], wcv_percent: float = DEFAULT_WCV_PERCENT, own: Mapping[str, Repeatability] | None = None) -> tuple[list[dict[str, str]], list[str]]:
     """Compare examinations of one person with the first one.
 
+    :param own: repeatability of one's own measurements, by measurement; wins over ``wcv_percent``.
     :returns: rows with the columns :data:`FOLLOW_UP_COLUMNS`, and warnings about unequal protocols.
     :raises IFIMeasureError: where there is only one, dates are equal, or the persons differ.
     """
@@ -115,7 +158,7 @@ def follow_up(examinations: list[Examination], wcv_percent: float = DEFAULT_WCV_
     first = ordered[0]
     for earlier, later in itertools.pairwise(ordered):
         if earlier.date == later.date:
-            raise IFIMeasureError(f"{earlier.folder} and {later.folder} have the same date ({later.date}); give the right dates with --dates.")
+            raise IFIMeasureError(f"{earlier.name} and {later.name} have the same date ({later.date}); give the right dates with --dates.")
     warnings: list[str] = []
     rows: list[dict[str, str]] = []
     for later in ordered[1:]:
@@ -123,12 +166,12 @@ def follow_up(examinations: list[Examination], wcv_percent: float = DEFAULT_WCV_
         warnings += _protocol(first, later)
         for definition in MEASUREMENTS:
             if definition.id in FOLLOWED:
-                rows += [_row(definition.id, side, first, later, wcv_percent) for side in ("right", "left")]
+                rows += [_row(definition.id, side, first, later, wcv_percent, (own or {}).get(definition.id)) for side in ("right", "left")]
     return rows, warnings
 
 
 def _refuse_another_person(first: Examination, later: Examination) -> None:
-    where = f"{first.folder} and {later.folder} are of different persons"
+    where = f"{first.name} and {later.name} are of different persons"
     if first.sex and later.sex and first.sex != later.sex:
         raise IFIMeasureError(f"{where}: sex {first.sex} and {later.sex}; check the folders.")
     years = (later.date - first.date).days / 365.25
@@ -161,7 +204,7 @@ def _protocol(first: Examination, later: Examination) -> list[str]:
     return found
 
 
-def _row(measurement_id: str, side: str, first: Examination, later: Examination, wcv_percent: float) -> dict[str, str]:
+def _row(measurement_id: str, side: str, first: Examination, later: Examination, wcv_percent: float, own: Repeatability | None) -> dict[str, str]:
     definition = measurement(measurement_id)
     row = dict.fromkeys(FOLLOW_UP_COLUMNS, "")
     row.update(measurement=measurement_id, title=definition.title, side=side, unit=definition.unit, first_date=first.date.isoformat(), date=later.date.isoformat())
@@ -181,10 +224,17 @@ def _row(measurement_id: str, side: str, first: Examination, later: Examination,
         if years < 0.5:
             notes.append("less than half a year apart: the annualized change magnifies errors")
         if measurement_id in _AGAINST_WCV:
-            coefficient = 1.96 * math.sqrt(2.0) * wcv_percent
+            coefficient = 1.96 * math.sqrt(2.0) * wcv_percent if own is None or own.rc_percent is None else own.rc_percent
             row["repeatability_percent"] = repr(coefficient)
-            row["verdict"] = "beyond measurement error" if abs(symmetric) > coefficient else "within measurement error"
+            row["verdict"] = _verdict(symmetric, coefficient)
+    if own is not None and not row["verdict"]:
+        row["repeatability"] = repr(own.rc)
+        row["verdict"] = _verdict(b - a, own.rc)
     if measurement_id in ("ifs_axial", "qfs_axial"):
         notes.append("repositioning the leg alone changed the ischiofemoral space by 4 mm or more in 34 % of hips")
     row["notes"] = "; ".join(notes)
     return row
+
+
+def _verdict(change: float, coefficient: float) -> str:
+    return "beyond measurement error" if abs(change) > coefficient else "within measurement error"

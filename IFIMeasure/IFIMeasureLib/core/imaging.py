@@ -126,13 +126,18 @@ def canonical(array: Array, affine: Array) -> tuple[Array, Grid]:
 
 @dataclass
 class Volume:
-    """A scalar image: ``array`` [i, j, k] on ``grid``. ``tags`` holds what is known of the study."""
+    """A scalar image: ``array`` [i, j, k] on ``grid``.
+
+    :param tags: what is known of the study, by DICOM keyword.
+    :param contrast: ``t1``, ``t2fs``, ``water`` or ``in-phase``; empty where no one has said.
+    """
 
     array: Array
     grid: Grid
     path: Path
     tags: dict[str, str] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
+    contrast: str = ""
 
 
 @dataclass(frozen=True)
@@ -314,6 +319,23 @@ def read_volume(path: Path) -> Volume:
     array, grid = canonical(_array_view(image), _affine(image))
     check_grid(grid, path)
     return Volume(array, grid, path, files=(path,))
+
+
+def write_volume(volume: Volume, path: Path) -> None:
+    """Write an image as NRRD, NIfTI or MetaImage, by the file's name; compressed.
+
+    :raises OSError: where it cannot be written.
+    """
+    image = sitk.GetImageFromArray(np.ascontiguousarray(volume.array.transpose(2, 1, 0)))
+    lps = LPS_TO_RAS @ volume.grid.affine
+    spacing = volume.grid.spacing
+    image.SetSpacing([float(s) for s in spacing])
+    image.SetOrigin([float(v) for v in lps[:3, 3]])
+    image.SetDirection([float(v) for v in (lps[:3, :3] / spacing).reshape(-1)])
+    try:
+        sitk.WriteImage(image, str(path), useCompression=True)
+    except RuntimeError as error:
+        raise OSError(f"{path} could not be written.") from error
 
 
 def _array_view(image: Any) -> Array:

@@ -7,13 +7,14 @@ To add a measurement: one entry in :data:`MEASUREMENTS`, one function beside the
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from .landmarks import LandmarkSet, LandmarkState, landmark_definitions, position
 from .muscle_numbers import EDEMA_THRESHOLD, MuscleNumbers, edema_grade, fat_grade
 from .placement import BoneField, to_ras
+from .reference_values import Subject
 from .spaces import ProfilePoint, Space
 from .values import Array, Measured, NotMeasurable, Result, Side, point3
 
@@ -35,6 +36,7 @@ class HipData:
     spaces: dict[str, Space | NotMeasurable] = field(default_factory=dict)
     fields: dict[str, BoneField] = field(default_factory=dict)
     head_radius_mm: float | None = None
+    subject: Subject = field(default_factory=Subject)
     pelvis_frame: Array = field(default_factory=lambda: np.eye(3))
     pelvis_frame_name: str = "image axes"
     source: str = ""
@@ -369,6 +371,8 @@ def _muscle(unit: str, method: str, value: Callable[[MuscleNumbers], float | Non
         found = value(numbers)
         if found is None:
             return NotMeasurable(lacking)
+        if unit.startswith("mL") and numbers.slices < 2:
+            return NotMeasurable("a single slice shows the muscle, and a volume needs at least two.")
         notes = numbers.notes
         if unit == "mL":
             notes = (f"partial volume and slice thickness leave ± {numbers.volume_uncertainty_ml:.2g} mL open", *notes)
@@ -402,7 +406,18 @@ def _volume_asymmetry(hips: dict[Side, HipData]) -> Result:
 _NO_FAT = "the fat fraction needs Dixon images (water and fat), or a T1 image for an estimate."
 _NO_EDEMA = "edema needs a fat-suppressed T2 image and a segment of a reference muscle, such as the gluteus maximus."
 _NO_CORNERS = "the attachment corners are not all placed."
+_NO_CONTRAST = "it needs an image in which the muscle and the fat around it differ, and the four attachment corners."
 _VOLUME = _muscle("mL", "sum over the slices of area times slice spacing", lambda m: m.volume_ml)
+
+
+def _volume_index(data: HipData) -> Result:
+    volume = _VOLUME(data)
+    height, weight = data.subject.height_m, data.subject.weight_kg
+    if isinstance(volume, NotMeasurable):
+        return volume
+    if height is None or weight is None:
+        return NotMeasurable("height and weight of the person are not known.")
+    return replace(volume, value=volume.value / (height * weight), unit="mL/(kg.m)", method=f"volume over {height:.2f} m times {weight:.1f} kg")
 
 
 def _intertuberous(hips: dict[Side, HipData]) -> Result:
@@ -499,8 +514,18 @@ MEASUREMENTS: tuple[MeasurementDefinition, ...] = (
     ),
     MeasurementDefinition(
         "qf_volume_surface", "Quadratus femoris, volume by surface", "mL", 2, _VOLUME_QUANTITY,
-        "Volume within the smooth surface that keeps every voxel of the segment on its side.", "defined here", (),
+        "Volume within the surface of the segment smoothed by half a voxel (half level).", "defined here", (),
         _muscle("mL", "smooth surface of the segment", lambda m: m.surface_volume_ml),
+    ),
+    MeasurementDefinition(
+        "qf_volume_partial", "Quadratus femoris, volume with partial voxels", "mL", 2, _VOLUME_QUANTITY,
+        "Volume with every voxel at the muscle's border counted as the share that its signal takes between muscle and fat nearby: the most even one, so the one to follow.",
+        "after Freeborough PA, Fox NC, IEEE TMI 1997;16:623-629", (),
+        _muscle("mL", "voxels at the border by their signal", lambda m: m.partial_volume_ml, _NO_CONTRAST),
+    ),
+    MeasurementDefinition(
+        "qf_volume_index", "Quadratus femoris, volume over height and weight", "mL/(kg.m)", 3, _RATIO,
+        "Volume over the product of height and weight, with which the volumes of the leg's muscles grow.", "Handsfield GG et al., J Biomech 2014;47:631-638", (), _volume_index,
     ),
     MeasurementDefinition(
         "qf_lean_volume", "Quadratus femoris, lean volume", "mL", 2, _VOLUME_QUANTITY,

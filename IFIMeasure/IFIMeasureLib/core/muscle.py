@@ -10,7 +10,7 @@ of L. Grady, CVPR 2005) draws the border where the image changes. Strokes of a p
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,13 @@ HALF_THICKNESS_MM = 5.5
 
 _PRIOR_SLOPE_MM = 1.6
 _REACH_MM = 14.0
+_EXPECTED_SLOPE_MM = 0.8
+"""How far from where other examinations expect it a border may lie; chosen by trial on phantoms with and without atrophy."""
+_EDGE_MM = 1.6
+"""Voxels whose centers lie within this of a border are counted by their signal (partial volume)."""
+_FAT_IS_BRIGHT = ("t1", "in-phase")
+_NEARBY_MM = 4.0
+"""How far around a voxel the signals of muscle and of its surroundings are averaged for that."""
 # of the walker, chosen by trial on phantoms (the benchmark measures on others): weight of the prior against the
 # signal, weight of a voxel's own belief against its neighbors', and the step of signal (squared, in noise) of a border
 _PRIOR_WEIGHT = 0.6
@@ -38,6 +45,8 @@ _BEYOND = (0.1, 0.2)
 """How far the plate goes on beyond ischium and femur, in lengths of the fibers: the bones end it, not the corners."""
 _SUREST = 0.85
 _UNEVEN = (0.10, 0.12, 0.10)
+_DRIFT = 0.15
+"""How far (in contrasts of muscle to fat) the signal of the muscle may move from that of the plate's middle: further, it would take in partial volume."""
 _DECISIVE = 4
 """How sharply a muscle voxel's own belief fades where the prior does not decide."""
 _CLEAR_CONTRAST = 12.0
@@ -103,12 +112,18 @@ def plate(corners: Array, count: int = 41) -> tuple[Array, Array]:
     return points, np.concatenate([u, v], axis=1)
 
 
-def segment_muscle(volume: Volume, landmarks: LandmarkSet, others: Mapping[str, Mask], side: Side, strokes: Strokes | None = None) -> Mask:
+Expected = Callable[[Array, Array], Array]
+"""Where another examination shows the muscle: from points (N, 3), RAS millimeter, and their place between ischium (0)
+and femur (1) to signed distances in millimeter, positive inside."""
+
+
+def segment_muscle(volume: Volume, landmarks: LandmarkSet, others: Mapping[str, Mask], side: Side, strokes: Strokes | None = None, expected: Expected | None = None) -> Mask:
     """Segment the quadratus femoris of one side from its corners and the image.
 
     :param volume: T1, T2 (fat-suppressed or not), or the water image of Dixon.
     :param others: structures that are not the muscle, by id: bones (the marrow of ``femur`` tells what fat looks like), tendons.
     :param strokes: what a person marked as inside and outside.
+    :param expected: where the muscle lies by itself and by other examinations together; takes the place of the plate.
     :returns: the muscle on the image's grid, cropped.
     :raises IFIMeasureError: where a corner is missing, lies outside the image, or the image shows no muscle there.
     """
@@ -119,6 +134,9 @@ def segment_muscle(volume: Volume, landmarks: LandmarkSet, others: Mapping[str, 
         sigma = _BLUR_MM / region.grid.spacing
         region.image = scipy.ndimage.gaussian_filter(region.image, sigma)
         levels = signal_levels(region, others.get("femur"))
+    if expected is not None:
+        distance = expected(region.points(), region.along.reshape(-1)).reshape(region.image.shape)
+        region.prior = np.asarray(1.0 / (1.0 + np.exp(-distance / _EXPECTED_SLOPE_MM)))
     return region.mask(_walk(region, levels, strokes or Strokes.none()))
 
 
@@ -138,6 +156,8 @@ class Region:
     :param distance: of each voxel to the plate, millimeter; no more than 17 beyond reach.
     :param along: where between ischium (0) and femur (1) its nearest point of the plate lies.
     :param free: voxels within reach that belong to no other structure.
+    :param contrast: of the image, see :class:`.imaging.Volume`.
+    :param prior: probability of the muscle at each voxel before its signal is looked at; by the distance to the plate.
     :param edges: at which of its ends (axis, -1 or 1) the part ends with the image.
     """
 
@@ -147,6 +167,8 @@ class Region:
     along: Array
     free: Array
     edges: frozenset[tuple[int, int]]
+    prior: Array
+    contrast: str = ""
 
     @classmethod
     def around(cls, volume: Volume, corners: Array, side: Side) -> Region:
@@ -184,7 +206,13 @@ class Region:
         distance = scipy.ndimage.map_coordinates(np.where(far, _REACH_MM + 3.0, known), fine, order=1, mode="nearest")
         along = scipy.ndimage.map_coordinates(np.where(far, 0.0, parameters[np.where(far, 0, nearest), 0]), fine, order=1, mode="nearest")
         edges = frozenset((a, end) for a, end in ALL_EDGES if (start[a] == 0 if end < 0 else stop[a] == grid.shape[a]))
-        return cls(image, part, distance, along, distance <= _REACH_MM, edges)
+        prior = 1.0 / (1.0 + np.exp((distance - HALF_THICKNESS_MM) / _PRIOR_SLOPE_MM))
+        return cls(image, part, distance, along, distance <= _REACH_MM, edges, np.asarray(prior), volume.contrast)
+
+    def points(self) -> Array:
+        """Return the centers of all voxels, (N, 3) RAS millimeter, in the order of the flattened arrays."""
+        axes = [np.arange(n, dtype=float) for n in self.image.shape]
+        return self.grid.to_ras(np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3))
 
     def mask(self, inside: Array) -> Mask:
         """Return voxels of this part as a mask, cropped."""
@@ -264,10 +292,6 @@ def resampled(mask: Mask, grid: Grid) -> Array:
     return np.asarray(scipy.ndimage.affine_transform(mask.array.astype(np.uint8), matrix[:3, :3], matrix[:3, 3], output_shape=grid.shape, order=0, mode="constant", cval=0) > 0)
 
 
-def _prior(region: Region) -> Array:
-    return np.asarray(1.0 / (1.0 + np.exp((region.distance - HALF_THICKNESS_MM) / _PRIOR_SLOPE_MM)))
-
-
 @dataclass(frozen=True)
 class Levels:
     """Signals of fat and of muscle nearby, and the standard deviation of the noise."""
@@ -278,27 +302,68 @@ class Levels:
 
 
 def signal_levels(region: Region, femur: Mask | None) -> Levels:
-    """Signals of fat and muscle around the plate: fat as in the femur's marrow, which is fatty in adults.
+    """Signals of fat and muscle around the plate.
 
-    Without marrow in the image (or where it looks like muscle, as in CT), the two clusters of the surroundings.
+    They are the two clusters of the surroundings. Which is fat follows from what the image is; where no one has said,
+    fat is the one that looks like the femur's marrow, which is fatty in adults. Where marrow looks like neither (as in
+    children) or is not in the image, muscle is the one that looks like the middle of the plate.
     """
     free = region.free
     noise = _noise(region.image, free)
-    around = region.image[free]
-    clusters = _two_means(around)
-    marrow = np.zeros(0)
-    if femur is not None:
-        inside = resampled(femur, region.grid)
-        spacing = region.grid.spacing
-        deep = scipy.ndimage.distance_transform_edt(inside, sampling=spacing) > 4.0
-        marrow = region.image[deep]
-    if len(marrow) < 50:
-        core = float(np.median(region.image[free & (region.distance < 2.5)]))
-        fat, muscle = sorted(clusters, key=lambda c: -abs(c - core))
-        return Levels(fat, muscle, noise)
-    fat = min(clusters, key=lambda c: abs(c - float(np.median(marrow))))
-    muscle = next(c for c in clusters if c != fat)
-    return Levels(fat, muscle, noise)
+    low, high = _two_means(region.image[free])
+    if region.contrast:
+        fat_is_bright = region.contrast in _FAT_IS_BRIGHT
+    else:
+        inside = np.zeros(free.shape, bool) if femur is None else resampled(femur, region.grid)
+        marrow = region.image[scipy.ndimage.distance_transform_edt(inside, sampling=region.grid.spacing) > 4.0] if inside.any() else np.zeros(0)
+        between = (float(np.median(marrow)) - low) / max(high - low, 1e-6) if len(marrow) >= 50 else 0.5
+        if 0.3 < between < 0.7:
+            core = float(np.median(region.image[free & (region.distance < 2.5)]))
+            fat_is_bright = core < 0.5 * (low + high)
+        else:
+            fat_is_bright = between > 0.5
+    return Levels(high, low, noise) if fat_is_bright else Levels(low, high, noise)
+
+
+def partial_volume_ml(region: Region, levels: Levels, inside: Array) -> float | None:
+    """Return the volume of the muscle in milliliters with the voxels at its border counted by their signal.
+
+    A voxel at the border counts as the share that its signal takes between that of the surroundings and that of the
+    muscle, both averaged nearby: so partial volume, which makes a voxel count whole or not at all, and most of the
+    noise average out (as in the boundary shift integral, P. A. Freeborough and N. C. Fox, IEEE Trans Med Imaging 1997;16:623).
+    Where bone, tendon or another muscle lies beside it, voxels count whole.
+
+    :param region: with its image as acquired, not smoothed.
+    :param inside: (I, J, K) the muscle on the region's grid.
+    :returns: None where muscle and surroundings have nearly the same signal.
+    """
+    spacing, image = region.grid.spacing, region.image.astype(float)
+    edge = 0.5 * float(spacing.min())  # between the centers of two voxels
+    depth = scipy.ndimage.distance_transform_edt(inside, sampling=spacing) - scipy.ndimage.distance_transform_edt(~inside, sampling=spacing)
+    depth = np.where(depth > 0, depth - edge, depth + edge)
+    deep = inside & (depth > _EDGE_MM)
+    muscle = float(np.median(image[deep])) if deep.sum() > 50 else levels.muscle
+    around = ~inside & region.free & (depth < -_EDGE_MM) & (depth > -_EDGE_MM - 3.5)
+    middle = 0.5 * (levels.fat + muscle)
+    beyond = around & (np.sign(image - middle) == np.sign(levels.fat - middle))
+    if not deep.any() or not beyond.any() or abs(muscle - levels.fat) < 2.0 * levels.noise:
+        return None
+    (of_muscle, seen), (of_fat, seen_fat) = (_mean_nearby(image, where, spacing) for where in (deep, beyond))
+    clear = scipy.ndimage.distance_transform_edt(region.free | (region.distance > _REACH_MM), sampling=spacing) > 1.5
+    close = 0.5 * _NEARBY_MM / spacing
+    fat_alone = scipy.ndimage.gaussian_filter(beyond.astype(np.float32), close) > 0.85 * scipy.ndimage.gaussian_filter(around.astype(np.float32), close)
+    counted = (np.abs(depth) < _EDGE_MM) & region.free & clear & fat_alone & (seen > 1e-3) & (seen_fat > 0.02) & (np.abs(of_muscle - of_fat) > 2.0 * levels.noise)
+    share = inside.astype(float)
+    # shares a little below nothing and above all stay: cutting them off would turn noise into volume
+    share[counted] = np.clip((image[counted] - of_fat[counted]) / (of_muscle[counted] - of_fat[counted]), -0.3, 1.3)
+    return float(share.sum()) * region.grid.voxel_mm3 / 1000.0
+
+
+def _mean_nearby(image: Array, where: Array, spacing: Array) -> tuple[Array, Array]:
+    """Mean of the voxels ``where`` around each voxel, weighted by a Gaussian, and the weight they have."""
+    sigma = _NEARBY_MM / spacing
+    weight = scipy.ndimage.gaussian_filter(where.astype(np.float32), sigma)
+    return scipy.ndimage.gaussian_filter(np.where(where, image, 0.0).astype(np.float32), sigma) / np.maximum(weight, 1e-6), weight
 
 
 def _two_means(values: Array) -> tuple[float, float]:
@@ -323,7 +388,9 @@ def posterior(region: Region, levels: Levels, rounds: int = 15) -> tuple[Array, 
     narrow as noise and a little unevenness allow, so that none of them swallows another.
     """
     free = region.free
-    values, prior = region.image[free].astype(float), _prior(region)[free]
+    values, prior = region.image[free].astype(float), region.prior[free]
+    # what is fatter than fat is fat (pure fat beside that mixed with other tissue), not an outlier that could be anything
+    values = np.minimum(values, levels.fat) if levels.fat > levels.muscle else np.maximum(values, levels.fat)
     along, distance = region.along[free], region.distance[free]
     gap = levels.muscle - levels.fat
     contrast = max(abs(gap), 3.0 * levels.noise)
@@ -332,7 +399,9 @@ def posterior(region: Region, levels: Levels, rounds: int = 15) -> tuple[Array, 
     if core.sum() < 10:
         raise IFIMeasureError("bones or the image's edge leave no room for a muscle between the corners; check the corners.")
     of_muscle = core & (lean > 0.3)
-    start = float(np.median(values[of_muscle])) if of_muscle.sum() >= max(10, 0.1 * core.sum()) else levels.muscle
+    start = _mode(values[of_muscle], max(levels.noise, 0.05 * contrast)) if of_muscle.sum() >= max(10, 0.1 * core.sum()) else levels.muscle
+    lowest, highest = sorted((levels.fat + 0.3 * gap, levels.fat + 6.0 * gap))
+    lowest, highest = max(lowest, start - _DRIFT * contrast), min(highest, start + _DRIFT * contrast)
     mean = np.array([start, levels.fat, levels.muscle])
     widest = 1.25 * levels.noise + np.array(_UNEVEN) * contrast
     # corners may be a centimeter off: no place is so certain that fat cannot lie there
@@ -345,7 +414,7 @@ def posterior(region: Region, levels: Levels, rounds: int = 15) -> tuple[Array, 
         weight /= weight.sum(0)
         total = np.maximum(weight.sum(1), 1e-6)
         new = (weight @ values) / total
-        mean[0] = np.clip(new[0], min(levels.fat + 0.3 * gap, levels.fat + 6.0 * gap), max(levels.fat + 0.3 * gap, levels.fat + 6.0 * gap))
+        mean[0] = np.clip(new[0], lowest, max(lowest, highest))
         mean[1:] = np.clip(new[1:], mean[1:] - 0.1 * contrast, mean[1:] + 0.1 * contrast)
         spread = np.sqrt((weight * (values - mean[:, None]) ** 2).sum(1) / total)
         sd = np.clip(spread, 0.8 * levels.noise, widest)
@@ -359,6 +428,14 @@ def posterior(region: Region, levels: Levels, rounds: int = 15) -> tuple[Array, 
     which = muscle / np.maximum(muscle + other, 1e-30)
     certainty[free] = fat / total + (1 - fat / total) * np.abs(2 * which - 1) ** _DECISIVE
     return belief, certainty
+
+
+def _mode(values: Array, width: float) -> float:
+    """The value with most others near it: streaks of fat and partial volume move a mean or median, but not this."""
+    low, high = (float(v) for v in np.quantile(values, [0.02, 0.98]))
+    places = np.linspace(low, high, 100)
+    near = np.exp(-0.5 * ((places[:, None] - values[:: max(1, len(values) // 2000)]) / width) ** 2).sum(1)
+    return float(places[near.argmax()])
 
 
 def _gaussians(values: Array, mean: Array, sd: Array) -> Array:

@@ -5,15 +5,14 @@ Volumes are in milliliters, areas in square millimeters; definitions stand in th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import scipy
 
-from .imaging import Grid, Mask
+from .imaging import Grid, Mask, Volume
 from .muscle import Levels, resampled
-from .surface import refine
-from .values import Array, point3
+from .values import Array, IFIMeasureError, point3
 
 EDEMA_THRESHOLD = 1.5
 """A voxel counts as edematous where its fat-suppressed T2 signal is this many times that of the reference muscle."""
@@ -34,16 +33,28 @@ class MuscleImages:
     water: Array | None = None
     fat: Array | None = None
 
+    @classmethod
+    def from_phases(cls, grid: Grid, in_phase: Array, opposed: Array) -> MuscleImages:
+        """Return water and fat from images in and out of phase (two-point Dixon of magnitudes).
+
+        Which of the two is larger cannot be told from magnitudes: water is taken for the larger one, so that a voxel of
+        more than half fat reads as its complement.
+        """
+        total, difference = in_phase.astype(np.float32), np.minimum(opposed, in_phase).astype(np.float32)
+        return cls(grid, water=0.5 * (total + difference), fat=0.5 * (total - difference))
+
 
 @dataclass(frozen=True)
 class MuscleNumbers:
     """Numbers of one side's muscle.
 
     :param volume_ml: sum over the acquired slices of area times spacing (the published way).
-    :param surface_volume_ml: volume within the smooth surface that keeps every voxel on its side.
+    :param surface_volume_ml: volume within the half level of the segment smoothed by half a voxel.
     :param volume_uncertainty_ml: half width of the range that partial volume and slice thickness leave open.
     :param areas: superior coordinate (RAS millimeter) and area (square millimeter) of each axial plane, from below.
     :param across_max_mm2: largest section across the fibers' direction.
+    :param fat_histogram: number of voxels with a fat fraction in each twentieth, from 0 to 1.
+    :param partial_volume_ml: volume with the voxels at the border counted by their signal.
     :param cut: whether the field of view cuts the muscle off.
     """
 
@@ -59,6 +70,8 @@ class MuscleNumbers:
     fat_fraction: float | None = None
     fat_quartiles: tuple[float, float, float] | None = None
     fat_source: str = ""
+    fat_histogram: tuple[int, ...] | None = None
+    partial_volume_ml: float | None = None
     edema_ratio: float | None = None
     edema_share: float | None = None
     notes: tuple[str, ...] = field(default=())
@@ -72,6 +85,24 @@ class MuscleNumbers:
     def max_area(self) -> tuple[float, float]:
         """Superior coordinate and area of the largest axial section."""
         return max(self.areas, key=lambda item: item[1])
+
+
+def muscle_images(contrast: str, volume: Volume, second: Volume | None) -> MuscleImages | None:
+    """Return what an image and perhaps a second one of Dixon tell of the muscle.
+
+    :param contrast: what ``volume`` is: ``t1``, ``t2fs``, ``water`` (then ``second`` is fat) or ``in-phase`` (then ``second`` is out of phase).
+    :returns: None for an in-phase image alone, which tells nothing.
+    :raises IFIMeasureError: where both do not lie on one grid, or ``second`` is not asked for.
+    """
+    if second is not None:
+        if contrast not in ("water", "in-phase"):
+            raise IFIMeasureError(f"{second.path}: a second image goes with the water or in-phase image of Dixon only; leave it out, or say that the first one is such an image.")
+        difference = volume.grid.difference(second.grid)
+        if difference:
+            raise IFIMeasureError(f"{second.path}: the images of Dixon do not lie on the same grid ({difference}); give those of one series.")
+    if contrast == "in-phase":
+        return None if second is None else MuscleImages.from_phases(volume.grid, volume.array, second.array)
+    return MuscleImages(volume.grid, **{contrast: volume.array}, fat=None if second is None else second.array)
 
 
 def muscle_numbers(mask: Mask, corners: Array | None = None, level_mm: float | None = None) -> MuscleNumbers:
@@ -112,17 +143,15 @@ def _axial_areas(mask: Mask) -> tuple[tuple[float, float], ...]:
 
 
 def _surface_volume(mask: Mask) -> float:
-    """Volume in cubic millimeters within the smooth surface: whole voxels, and the surface's part of those at the edge."""
-    spacing = mask.grid.spacing
-    padded = np.pad(mask.array, 2)
-    phi = refine(padded, spacing)
-    gradient = np.gradient(phi, *[float(s) for s in spacing])
-    # a plane at distance phi cuts a voxel whose half extent along its normal is the sum of |n| h / 2
-    norm = np.sqrt(sum(g**2 for g in gradient)) + 1e-6
-    extent = sum(np.abs(g) / norm * s for g, s in zip(gradient, spacing))
-    occupancy = np.clip(0.5 + phi / norm / np.maximum(extent, 1e-6), 0.0, 1.0)
-    near = scipy.ndimage.binary_dilation(padded, iterations=1)
-    return float(occupancy[near].sum() * mask.grid.voxel_mm3)
+    """Volume in cubic millimeters within the half level of the segment smoothed by half a voxel: whole voxels, and the surface's part of those at the edge.
+
+    As exact as the smooth surface of the bones on meshes of known volume, and some thirty times quicker.
+    """
+    smooth = scipy.ndimage.gaussian_filter(np.pad(mask.array, 3).astype(np.float32), 0.5, truncate=3.0)
+    slope = sum(np.abs(g) for g in np.gradient(smooth))
+    # where the level is a plane, it cuts a voxel whose half extent along the slope is half the sum of its parts
+    near = smooth > 0.01
+    return float(np.clip(0.5 + (smooth[near] - 0.5) / np.maximum(slope[near], 1e-6), 0.0, 1.0).sum()) * mask.grid.voxel_mm3
 
 
 def _uncertainty(mask: Mask) -> float:
@@ -181,14 +210,22 @@ def _thickness(mask: Mask, corners: Array, level_mm: float) -> float | None:
     return float(len(middle) * pixel / max(levels, 1) / (extent + side))
 
 
-def with_images(numbers: MuscleNumbers, mask: Mask, images: MuscleImages, levels: Levels | None, reference: Mask | None) -> MuscleNumbers:
+def fat_fraction_map(images: MuscleImages) -> Array | None:
+    """Return fat over fat plus water of each voxel, (I, J, K) float32 on the images' grid; 0 where there is neither. None without Dixon images."""
+    if images.water is None or images.fat is None:
+        return None
+    water, fat = np.maximum(images.water, 0).astype(np.float32), np.maximum(images.fat, 0).astype(np.float32)
+    total = water + fat
+    return np.asarray(np.divide(fat, total, out=np.zeros_like(total), where=total > 1e-6))
+
+
+def with_images(numbers: MuscleNumbers, mask: Mask, images: MuscleImages, levels: Levels | None, reference: Mask | None, femur: Mask | None = None) -> MuscleNumbers:
     """Add what images tell: fat fraction (Dixon, or estimated from T1) and edema (fat-suppressed T2).
 
     :param levels: signals of fat and muscle in the T1 image; without them T1 gives no estimate.
     :param reference: a healthy muscle nearby, for the edema.
+    :param femur: its marrow tells where water and fat images are swapped.
     """
-    from dataclasses import replace
-
     inside = resampled(mask, images.grid)
     if not inside.any():
         return replace(numbers, notes=(*numbers.notes, "the images do not show the muscle"))
@@ -196,7 +233,7 @@ def with_images(numbers: MuscleNumbers, mask: Mask, images: MuscleImages, levels
     shown = float(inside.sum() * images.grid.voxel_mm3) / float(mask.array.sum() * mask.grid.voxel_mm3)
     if shown < 0.9:
         notes.append(f"the images show {100 * shown:.0f} % of the muscle; fat and edema are of that part")
-    fraction = quartiles = None
+    fraction = quartiles = histogram = None
     source = ""
     if images.water is not None and images.fat is not None:
         water, fat = images.water[inside].astype(float), images.fat[inside].astype(float)
@@ -208,14 +245,17 @@ def with_images(numbers: MuscleNumbers, mask: Mask, images: MuscleImages, levels
             notes.append("Dixon images are empty in the muscle, so there is no fat fraction")
         else:
             shares = fat[good] / total[good]
-            fraction, source = float(shares.mean()), "Dixon"
-            quartiles = point3(np.quantile(shares, [0.25, 0.5, 0.75]))
-            if fraction > 0.5:
-                notes.append("more fat than water: check that water and fat images are not swapped")
+            if shares.mean() > 0.5 and _marrow_is_water(images, femur):
+                notes.append("water and fat images are swapped (the femur's marrow shows as water, the muscle as fat), so there is no fat fraction")
+            else:
+                fraction, source = float(shares.mean()), "Dixon"
+                quartiles, histogram = _spread(shares)
+                if fraction > 0.5:
+                    notes.append("more fat than water: check that water and fat images are not swapped")
     elif images.t1 is not None and levels is not None and abs(levels.fat - levels.muscle) > 3 * levels.noise:
         shares = np.clip((images.t1[inside].astype(float) - levels.muscle) / (levels.fat - levels.muscle), 0.0, 1.0)
         fraction, source = float(shares.mean()), "T1, an estimate"
-        quartiles = point3(np.quantile(shares, [0.25, 0.5, 0.75]))
+        quartiles, histogram = _spread(shares)
     ratio = share = None
     if images.t2fs is not None:
         if reference is None or not (at := resampled(reference, images.grid)).any():
@@ -227,7 +267,20 @@ def with_images(numbers: MuscleNumbers, mask: Mask, images: MuscleImages, levels
             else:
                 relative = images.t2fs[inside].astype(float) / normal
                 ratio, share = float(relative.mean()), float((relative > EDEMA_THRESHOLD).mean())
-    return replace(numbers, fat_fraction=fraction, fat_quartiles=quartiles, fat_source=source, edema_ratio=ratio, edema_share=share, notes=tuple(notes))
+    return replace(numbers, fat_fraction=fraction, fat_quartiles=quartiles, fat_histogram=histogram, fat_source=source, edema_ratio=ratio, edema_share=share, notes=tuple(notes))
+
+
+def _spread(shares: Array) -> tuple[tuple[float, float, float], tuple[int, ...]]:
+    """Quartiles, and how many voxels lie in each twentieth from 0 to 1."""
+    counts, _ = np.histogram(shares, bins=20, range=(0.0, 1.0))
+    return point3(np.quantile(shares, [0.25, 0.5, 0.75])), tuple(int(n) for n in counts)
+
+
+def _marrow_is_water(images: MuscleImages, femur: Mask | None) -> bool:
+    if femur is None or images.water is None or images.fat is None:
+        return False
+    deep = scipy.ndimage.binary_erosion(resampled(femur, images.grid), iterations=3)
+    return bool(deep.sum() >= 50 and np.median(images.water[deep]) > np.median(images.fat[deep]))
 
 
 def fat_grade(fraction: float) -> int:

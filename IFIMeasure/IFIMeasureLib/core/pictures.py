@@ -7,7 +7,9 @@ follow the radiological convention: the patient's right on the left of the pictu
 from __future__ import annotations
 
 import base64
+import datetime
 import html
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -265,6 +267,85 @@ def profile_picture(study: StudyResult, cutoffs: dict[str, float]) -> Picture | 
     parts.append(f'<text x="{(left + width - 150) / 2:.0f}" y="{height - 8}" text-anchor="middle" font-size="13">above the tip of the lesser trochanter (mm)</text>')
     parts.append(f'<text x="14" y="{height / 2:.0f}" text-anchor="middle" font-size="13" transform="rotate(-90 14 {height / 2:.0f})">space (mm)</text>')
     caption = "Space in each axial plane through the lesser trochanter; dots: right, squares: left."
+    return Picture(caption, _svg(width, height, parts, caption))
+
+
+def histogram_picture(counts: dict[Side, tuple[int, ...]], source: str) -> Picture:
+    """Draw which share of each muscle's voxels has which fat fraction, in twentieths."""
+    width, height, left, bottom = 760.0, 220.0, 52.0, 44.0
+    shares = {side: np.array(of, float) / max(sum(of), 1) for side, of in counts.items()}
+    top = max(0.1, *(float(of.max()) for of in shares.values()))
+    parts = [f'<rect width="{width:.0f}" height="{height:.0f}" fill="white"/>']
+    step = (width - left - 150.0) / 20.0
+    for index, (side, of) in enumerate(shares.items()):
+        for n, share in enumerate(of):
+            tall = share / top * (height - bottom - 14.0)
+            x = left + n * step + index * step / len(shares)
+            fill = SIDE_HEX[side] if side is Side.RIGHT else "white"
+            parts.append(f'<rect x="{x:.1f}" y="{height - bottom - tall:.1f}" width="{0.9 * step / len(shares):.1f}" height="{tall:.1f}" fill="{fill}" stroke="{SIDE_HEX[side]}"/>')
+        y = 22.0 + 18.0 * index
+        fill = SIDE_HEX[side] if side is Side.RIGHT else "white"
+        parts.append(f'<rect x="{width - 140}" y="{y - 10}" width="12" height="12" fill="{fill}" stroke="{SIDE_HEX[side]}"/>')
+        parts.append(f'<text x="{width - 120}" y="{y}" font-size="12">{side.value}</text>')
+    for percent in range(0, 101, 10):
+        parts.append(f'<text x="{left + percent / 5 * step:.1f}" y="{height - bottom + 16:.1f}" text-anchor="middle" font-size="12">{percent}</text>')
+    for share in (0.0, top / 2, top):
+        y = height - bottom - share / top * (height - bottom - 14.0)
+        parts.append(f'<text x="{left - 8}" y="{y + 4:.1f}" text-anchor="end" font-size="12">{100 * share:.0f}</text>')
+    parts.append(f'<text x="{left + 10 * step:.0f}" y="{height - 8:.0f}" text-anchor="middle" font-size="13">fat fraction (%)</text>')
+    parts.append(f'<text x="14" y="{height / 2:.0f}" text-anchor="middle" font-size="13" transform="rotate(-90 14 {height / 2:.0f})">voxels (%)</text>')
+    caption = f"Fat fraction of the voxels of the quadratus femoris; filled: right, open: left. From {source}."
+    return Picture(caption, _svg(width, height, parts, caption))
+
+
+def trend_picture(title: str, unit: str, points: dict[Side, list[tuple[datetime.date, float]]], repeatability: Callable[[float], float] | None) -> Picture:
+    """Plot a measurement over the dates of the examinations, with the measurement error of the first as a band.
+
+    :param repeatability: from the first value to the change that measurement error alone can make; None where it is not known.
+    """
+    width, height, left, bottom = 760.0, 260.0, 58.0, 44.0
+    days = [day.toordinal() for of in points.values() for day, _ in of]
+    first_day, last_day = min(days), max(days)
+    span = max(last_day - first_day, 1)
+    bands = {side: (of[0][1], repeatability(of[0][1])) for side, of in points.items() if repeatability is not None}
+    values = [v for of in points.values() for _, v in of] + [v + s * d for v, d in bands.values() for s in (-1, 1)]
+    low, high = min(values), max(values)
+    pad = 0.12 * max(high - low, 0.02 * abs(high), 1e-6)
+    low, high = low - pad, high + pad
+
+    def px(day: int, v: float) -> tuple[float, float]:
+        return left + 14.0 + (day - first_day) / span * (width - left - 178.0), height - bottom - (v - low) / (high - low) * (height - bottom - 14.0)
+
+    parts = [f'<rect width="{width:.0f}" height="{height:.0f}" fill="white"/>']
+    for side, (value, change) in bands.items():
+        (x0, y0), (x1, y1) = px(first_day, value + change), px(last_day, value - change)
+        parts.append(
+            f'<rect x="{x0:.1f}" y="{y0:.1f}" width="{x1 - x0:.1f}" height="{y1 - y0:.1f}" fill="{SIDE_HEX[side]}" fill-opacity="0.10" stroke="{SIDE_HEX[side]}" stroke-dasharray="2 4"/>'
+        )
+    for v in np.linspace(low + pad, high - pad, 5):
+        x, y = px(first_day, float(v))
+        parts.append(f'<text x="{left}" y="{y + 4:.1f}" text-anchor="end" font-size="12">{v:.3g}</text>')
+    for day in sorted(set(days)):
+        x, y = px(day, low)
+        parts.append(f'<line x1="{x:.1f}" y1="14" x2="{x:.1f}" y2="{height - bottom:.1f}" stroke="#dddddd"/>')
+        parts.append(f'<text x="{x:.1f}" y="{height - bottom + 16:.1f}" text-anchor="middle" font-size="12">{datetime.date.fromordinal(day).isoformat()}</text>')
+    for index, (side, of) in enumerate(points.items()):
+        color = SIDE_HEX[side]
+        places = [px(day.toordinal(), v) for day, v in of]
+        dash = "" if side is Side.RIGHT else ' stroke-dasharray="7 4"'
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+        parts.append(f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2"{dash}/>')
+        for x, y in places:
+            parts.append(
+                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{color}"/>'
+                if side is Side.RIGHT
+                else f'<rect x="{x - 4:.1f}" y="{y - 4:.1f}" width="8" height="8" fill="white" stroke="{color}" stroke-width="1.5"/>'
+            )
+        parts.append(f'<line x1="{width - 140}" y1="{22 + 18 * index}" x2="{width - 108}" y2="{22 + 18 * index}" stroke="{color}" stroke-width="2"{dash}/>')
+        parts.append(f'<text x="{width - 102}" y="{26 + 18 * index}" font-size="12">{side.value}</text>')
+    parts.append(f'<text x="14" y="{height / 2:.0f}" text-anchor="middle" font-size="13" transform="rotate(-90 14 {height / 2:.0f})">{html.escape(unit.strip() or "value")}</text>')
+    band = "; shaded: what measurement error alone can make of the first value" if bands else ""
+    caption = f"{title} over time (dots: right, squares: left{band})."
     return Picture(caption, _svg(width, height, parts, caption))
 
 

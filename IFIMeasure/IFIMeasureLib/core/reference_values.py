@@ -15,14 +15,16 @@ from .values import IFIMeasureError
 
 @dataclass(frozen=True)
 class Subject:
-    """What is known of the person: sex ``F``, ``M`` or None; age in years or None."""
+    """What is known of the person: sex ``F``, ``M`` or None; age in years, height in meters, weight in kilograms, or None."""
 
     sex: str | None = None
     age_years: float | None = None
+    height_m: float | None = None
+    weight_kg: float | None = None
 
     @classmethod
     def from_tags(cls, tags: dict[str, str]) -> Subject:
-        """Return what DICOM's PatientSex and PatientAge (or birth and study date) say."""
+        """Return what DICOM's PatientSex, PatientAge (or birth and study date), PatientSize and PatientWeight say."""
         sex = tags.get("PatientSex", "").strip().upper()
         age: float | None = None
         text = tags.get("PatientAge", "").strip().upper()
@@ -32,7 +34,16 @@ class Subject:
             birth, study = tags.get("PatientBirthDate", ""), tags.get("StudyDate", "")
             if len(birth) == 8 and len(study) == 8 and birth.isdigit() and study.isdigit():
                 age = int(study[:4]) - int(birth[:4]) - (study[4:] < birth[4:])
-        return cls(sex if sex in ("F", "M") else None, age)
+        return cls(sex if sex in ("F", "M") else None, age, _within(tags.get("PatientSize", ""), 0.3, 2.6), _within(tags.get("PatientWeight", ""), 2.0, 400.0))
+
+
+def _within(text: str, low: float, high: float) -> float | None:
+    """A number that a person can have; None for zero and other fillers that scanners write."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if low <= number <= high else None
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import base64
 import html
+from collections.abc import Callable
 from typing import Any
 
+from .findings import finding_rows
+from .follow_up import Examination
 from .measurements import MEASUREMENTS, measurement
-from .pictures import Picture, axial_picture, bones_picture, profile_picture, scale_picture, side_levels
+from .pictures import Picture, axial_picture, bones_picture, histogram_picture, profile_picture, scale_picture, side_levels, trend_picture
 from .reference_values import reference_rows, statements
 from .study import StudyResult
 from .tables import landmark_rows
-from .values import Measured, Result, Side, number_text, unit_text
+from .values import Measured, NotMeasurable, Result, Side, number_text, unit_text
 
 _STYLE = """
 :root { color-scheme: light; }
@@ -70,13 +73,18 @@ def report_html(study: StudyResult, provenance: dict[str, Any]) -> str:
     profile = profile_picture(study, cutoffs)
     if profile:
         body.append("<h2>Along the slices</h2>" + _figure(profile))
+    body += _muscle(study)
     body.append("<h2>Not measurable, and why</h2>" + _reasons(study))
     body.append("<h2>Landmarks</h2>" + _landmarks(study))
     body.append("<h2>How the values are defined</h2>" + _definitions())
     body.append("<h2>Made with</h2>" + _versions(provenance))
+    return _document("IFIMeasure report", body)
+
+
+def _document(title: str, body: list[str]) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>IFIMeasure report</title><style>{_STYLE}</style></head><body>{''.join(body)}</body></html>\n"
+        f"<title>{title}</title><style>{_STYLE}</style></head><body>{''.join(body)}</body></html>\n"
     )
 
 
@@ -97,6 +105,85 @@ def _header(study: StudyResult, provenance: dict[str, Any]) -> str:
     grid = study.bones.grid
     parts.append(f"segmentation {study.bones.path.name}, {grid.plane_name}, {' × '.join(f'{s:.3g}' for s in grid.spacing)} mm")
     return " · ".join(_text(p) for p in parts)
+
+
+def _muscle(study: StudyResult) -> list[str]:
+    """The quadratus femoris: where it is largest, its fat, and what a reader found."""
+    parts = []
+    levels = {n.max_area[0]: None for n in study.muscles.values() if not isinstance(n, NotMeasurable)}
+    parts += [_figure(axial_picture(study, level)) for level in sorted(levels, reverse=True)]
+    counts = {side: n.fat_histogram for side, n in study.muscles.items() if not isinstance(n, NotMeasurable) and n.fat_histogram is not None}
+    if counts:
+        source = next(n.fat_source for n in study.muscles.values() if not isinstance(n, NotMeasurable) and n.fat_histogram is not None)
+        parts.append(_figure(histogram_picture(counts, source)))
+    if study.muscle_origins:
+        words = {"segment": "a segment that was given", "image": "the image and the attachment corners", "drawn slices": "drawn slices, filled between"}
+        parts.append(f'<p class="quiet">From {"; ".join(f"{words.get(origin, origin)} ({side.value})" for side, origin in study.muscle_origins.items())}.</p>')
+    if study.findings:
+        rows = [row for row in finding_rows(study.findings, study.hips) if row["value"]]
+        cells = "".join(f"<tr><td>{_text(r['title'])}</td><td>{_text(r['side'])}</td><td>{_text(r['value'])}</td></tr>" for r in rows)
+        parts.append(f"<p>What a reader found:</p><table><tbody>{cells}</tbody></table>")
+    return ["<h2>Quadratus femoris</h2>", *parts] if parts else []
+
+
+def follow_up_html(examinations: list[Examination], rows: list[dict[str, str]], warnings: list[str]) -> str:
+    """Return the report of changes over time as an HTML document.
+
+    :param rows: and ``warnings``, from :func:`.follow_up.follow_up`.
+    """
+    ordered = sorted(examinations, key=lambda e: e.date)
+    dates = ", ".join(e.date.isoformat() for e in ordered)
+    body = ["<h1>Ischiofemoral impingement: changes over time</h1>", f'<p class="quiet">{len(ordered)} examinations: {_text(dates)}</p>']
+    body.append('<p class="note">Measurements for research. Not a medical device, no diagnosis.</p>')
+    body += [f'<p class="note">{_text(warning)}</p>' for warning in warnings]
+    body.append("<h2>Against the first examination</h2>")
+    head = "".join(f"<th>{name}</th>" for name in ("Measurement", "Side", "Date", "First", "Now", "Change", "Symmetric", "A year", "Verdict"))
+    lines = []
+    for row in rows:
+        if not row["change"]:
+            continue
+        definition = measurement(row["measurement"])
+        first, now, change = (number_text(float(row[key]), definition.decimals) for key in ("first_value", "value", "change"))
+        symmetric, annual = (f"{float(row[key]):+.1f} %" if row[key] else "" for key in ("change_symmetric_percent", "change_annualized_percent"))
+        mark = "&#9650; " if row["verdict"].startswith("beyond") else ""
+        cells = (row["title"], row["side"], row["date"], first, now, f"{'+' if float(row['change']) > 0 else ''}{change}{unit_text(row['unit'])}", symmetric, annual)
+        lines.append(
+            f"<tr>{''.join(f'<td{_NO_WRAP if n else str()}>{_text(c)}</td>' for n, c in enumerate(cells))}<td>{mark}{_text(row['verdict'])}<div class='quiet'>{_text(row['notes'])}</div></td></tr>"
+        )
+    body.append(f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>")
+    body.append("<h2>Trend</h2>")
+    for key in dict.fromkeys(row["measurement"] for row in rows if row["change"]):
+        definition = measurement(key)
+        points = {}
+        for side in Side:
+            of = [(e.date, e.values[key, side.value]) for e in ordered if (key, side.value) in e.values]
+            if len(of) > 1:
+                points[side] = of
+        known = next((row for row in rows if row["measurement"] == key and row["verdict"]), None)
+        error = None if known is None else _error_of(known)
+        if points:
+            body.append(_figure(trend_picture(definition.title, unit_text(definition.unit), points, error)))
+    missing = [f"<tr><td>{_text(r['title'])}</td><td>{_text(r['side'])}</td><td>{_text(r['notes'])}</td></tr>" for r in rows if not r["change"]]
+    if missing:
+        body.append(f"<h2>Not comparable, and why</h2><table><tbody>{''.join(missing)}</tbody></table>")
+    body.append(
+        '<p class="quiet">Symmetric change: 200 (now - first) / (now + first). A year: 100 ((now / first)^(1 / years) - 1). '
+        "A change is beyond measurement error where it exceeds the repeatability coefficient, 1.96 &radic;2 times the within-subject coefficient of variation "
+        "(Bland and Altman, Stat Methods Med Res 1999;8:135-160).</p>"
+    )
+    return _document("IFIMeasure follow-up", body)
+
+
+_NO_WRAP = ' style="white-space: nowrap"'
+
+
+def _error_of(row: dict[str, str]) -> Callable[[float], float]:
+    """From a first value to the change that measurement error alone can make."""
+    if row["repeatability"]:
+        absolute = float(row["repeatability"])
+        return lambda value: absolute
+    share = float(row["repeatability_percent"]) / 200.0
+    return lambda value: value * (2.0 * share / (1.0 - share))
 
 
 def _value_cell(result: Result, decimals: int, unit: str) -> str:

@@ -10,19 +10,21 @@ from typing import Literal, Union
 import numpy as np
 
 from .anatomy import Structure, definitions, structure_from_name
+from .findings import Findings
 from .imaging import Grid, Mask, Segmentation, SegmentRef, Volume, cropped
 from .landmarks import NOT_PLACED, Landmark, LandmarkSet, LandmarkState, empty_landmarks, landmark_definitions, merge, position
 from .measurements import HipData, measure_hip, measure_pair
-from .muscle import CORNERS, Strokes, fill_between, muscle_region, on_grid, segment_muscle, signal_levels, split_joint
+from .muscle import CORNERS, Strokes, fill_between, muscle_region, on_grid, partial_volume_ml, resampled, segment_muscle, signal_levels, split_joint
 from .muscle_numbers import MuscleImages, MuscleNumbers, muscle_numbers, with_images
 from .placement import ADULT_HEAD_RADIUS_MM, BoneField, Found, find_on_femur, find_on_hip_bone, place_attachments, side_frame, to_ras
 from .reference_values import Subject
+from .registration import Examined, segment_together
 from .spaces import ProfilePoint, Region, Space, axial_levels, coarse_space, ischium_region, lesser_trochanter_region, measure_space
 from .surface import closest_on_segments, refined_patch
 from .values import Array, IFIMeasureError, NotMeasurable, Result, Side, point3
 
 Progress = Callable[[str], None]
-MuscleOrigin = Literal["image", "drawn slices"]
+MuscleOrigin = Literal["segment", "image", "drawn slices", "image, with other examinations"]
 
 
 @dataclass
@@ -41,6 +43,10 @@ class StudyResult:
     """Everything one run found out.
 
     :param segmentation: None where landmarks alone were measured.
+    :param images: those that told fat and edema of the muscle, or None.
+    :param muscles: numbers of each side's muscle, where it has a segment.
+    :param muscle_origins: where the muscle of each side came from; sides without one are absent.
+    :param findings: of a reader; copied, never computed.
     :param draft: whether the spaces were read from coarse surfaces while a point was dragged.
     """
 
@@ -53,6 +59,10 @@ class StudyResult:
     volume: Volume | None
     notes: list[str]
     draft: bool = False
+    images: MuscleImages | None = None
+    muscles: dict[Side, MuscleNumbers | NotMeasurable] = field(default_factory=dict)
+    muscle_origins: dict[Side, MuscleOrigin] = field(default_factory=dict)
+    findings: Findings = field(default_factory=dict)
 
     @property
     def bones(self) -> Segmentation:
@@ -301,6 +311,8 @@ class PreparedStudy:
         self._spaces: dict[Side, tuple[object, _Spaces]] = {}
         self._muscles: dict[Side, tuple[object, MuscleNumbers]] = {}
         self._muscle_notes: dict[Side, str] = {}
+        self._origins: dict[Side, MuscleOrigin] = {}
+        self.findings: Findings = {}
         self.images: MuscleImages | None = None
 
     def measure(self, person: dict[Side, LandmarkSet] | None = None, draft: bool = False, progress: Progress | None = None, fill: bool = True) -> StudyResult:
@@ -320,7 +332,7 @@ class PreparedStudy:
             say(f"measuring the {side.value} side")
             landmarks, found = placed[side]
             hip = HipData(
-                side, dict(landmarks), {}, bones.fields, found.head_radius_mm, frame, frame_name,
+                side, dict(landmarks), {}, bones.fields, found.head_radius_mm, self.subject, frame, frame_name,
                 source=f"segmentation {self.segmentation.path.name}", notes=_thick(self.segmentation.grid),
             )  # fmt: skip
             key = _what_spaces_hang_on(landmarks)
@@ -337,7 +349,11 @@ class PreparedStudy:
             _add_derived(hip, bones.turned, spaces.iliopsoas_point, frozenset() if fill else _unplaced((person or {}).get(side)))
             data[side] = hip
         hips = {side: HipResult(side, d.landmarks, d.spaces, measure_hip(d), self.bones[side].masks) for side, d in data.items()}
-        return StudyResult(hips, measure_pair(data), self.absent, self.subject, self.segmentation, self.structures, self.volume, [*self.notes, *self._muscle_notes.values()], draft)
+        muscles = {side: d.muscle for side, d in data.items() if {"quadratus_femoris", "gemelli_quadratus_femoris"} & self.bones[side].masks.keys()}
+        return StudyResult(
+            hips, measure_pair(data), self.absent, self.subject, self.segmentation, self.structures, self.volume, [*self.notes, *self._muscle_notes.values()], draft,
+            self.images, muscles, {side: self._origins.get(side, "segment") for side in muscles}, self.findings,
+        )  # fmt: skip
 
     def _muscle(self, bones: _Bones, landmarks: LandmarkSet, spaces: _Spaces, draft: bool) -> MuscleNumbers | NotMeasurable:
         """Numbers of one side's muscle; while a point is dragged those from before."""
@@ -365,25 +381,52 @@ class PreparedStudy:
             split = ("split from a segment that joins it with the gemelli, at a plane from the landmarks of the bones",)
         numbers = muscle_numbers(mask, whole, level)
         numbers = replace(numbers, notes=(*split, *numbers.notes))
+        if self.volume is not None and whole is not None and mask is bones.masks.get("quadratus_femoris"):
+            numbers = replace(numbers, partial_volume_ml=self._partial_volume(self.volume, bones, landmarks, mask))
         if self.images is not None:
             levels = None
             if self.images.t1 is not None and whole is not None:
                 with contextlib.suppress(IFIMeasureError):  # no corner in the T1 image: no estimate
-                    t1 = Volume(self.images.t1, self.images.grid, self.segmentation.path)
-                    others = {key: m for key, m in bones.masks.items() if key in ("hip", "femur")}
-                    levels = signal_levels(muscle_region(t1, landmarks, others, bones.side), bones.masks["femur"])
-            numbers = with_images(numbers, mask, self.images, levels, bones.masks.get("reference_muscle"))
+                    t1 = Volume(self.images.t1, self.images.grid, self.segmentation.path, contrast="t1")
+                    levels = signal_levels(muscle_region(t1, landmarks, _others(bones), bones.side), bones.masks["femur"])
+            numbers = with_images(numbers, mask, self.images, levels, bones.masks.get("reference_muscle"), bones.masks["femur"])
         self._muscles[bones.side] = (key, numbers)
         return numbers
 
-    def segment_muscles(
-        self, volume: Volume | None, landmarks: dict[Side, LandmarkSet], strokes: Strokes | None = None, anew: Collection[Side] = ()
-    ) -> tuple[dict[Side, MuscleOrigin], dict[Side, str]]:
+    def _partial_volume(self, volume: Volume, bones: _Bones, landmarks: LandmarkSet, mask: Mask) -> float | None:
+        try:
+            region = muscle_region(volume, landmarks, _others(bones), bones.side)
+            levels = signal_levels(region, bones.masks["femur"])
+        except IFIMeasureError:  # the image does not show the muscle
+            return None
+        inside = resampled(mask, region.grid)
+        whole = inside.sum() * region.grid.voxel_mm3 / (mask.array.sum() * mask.grid.voxel_mm3)
+        return partial_volume_ml(region, levels, inside) if 0.9 < whole < 1.1 else None
+
+    def examined(self, side: Side, landmarks: LandmarkSet, strokes: Strokes | None = None) -> Examined:
+        """Return one side as it is segmented together with other examinations.
+
+        :raises IFIMeasureError: where there is no image.
+        """
+        if self.volume is None:
+            raise IFIMeasureError(f"{self.segmentation.path}: there is no image to find the muscle in.")
+        return Examined(self.volume, landmarks, _others(self.bones[side]), side, strokes)
+
+    def set_muscle(self, side: Side, mask: Mask, origin: MuscleOrigin) -> None:
+        """Take a mask as the quadratus femoris of a side from now on, brought onto the segmentation's grid where it lies on another."""
+        if self.volume is not None and self.segmentation.grid.difference(self.volume.grid):
+            mask = on_grid(mask, self.segmentation.grid)
+        bones = self.bones[side]
+        bones.masks["quadratus_femoris"], bones.turned["quadratus_femoris"] = mask, side_frame(mask, side)
+        self.structures.setdefault(Structure("quadratus_femoris", side), [])
+        self._muscles.pop(side, None)
+        self._origins[side] = origin
+
+    def segment_muscles(self, landmarks: dict[Side, LandmarkSet], strokes: Strokes | None = None, anew: Collection[Side] = ()) -> tuple[dict[Side, MuscleOrigin], dict[Side, str]]:
         """Segment the quadratus femoris of each side that has none; fill one that was drawn on some slices only.
 
         What was made or failed is told in the notes of the next :meth:`measure`, too. Where it fails, what is there stays.
 
-        :param volume: the image it is found in; not needed where only slices are filled.
         :param landmarks: final landmarks of each side, from :meth:`measure`.
         :param anew: sides whose segment is to be found in the image again, whatever is there.
         :returns: where the muscle of each side on which something was made came from, and why it failed on others.
@@ -402,25 +445,20 @@ class PreparedStudy:
                 mask = fill_between(known, axis)
                 note = f"the {side.value} quadratus femoris was drawn on {len(drawn)} of {of} slices; those between were filled by the shapes beside them"
             else:
-                others = {key: mask for key, mask in bones.masks.items() if key in ("hip", "femur", "hamstring", "iliopsoas")}
                 try:
-                    if volume is None:
-                        raise IFIMeasureError("there is no image to find the muscle in.")
-                    mask = segment_muscle(volume, landmarks[side], others, side, strokes)
-                    if self.segmentation.grid.difference(volume.grid):
-                        mask = on_grid(mask, self.segmentation.grid)
+                    e = self.examined(side, landmarks[side], strokes)
+                    mask = segment_muscle(e.volume, e.landmarks, e.others, side, strokes)
+                    if self.segmentation.grid.difference(e.volume.grid):
                         note = f"the {side.value} quadratus femoris was brought onto the segmentation's grid"
                 except IFIMeasureError as error:
                     failed[side] = str(error)
                     self._muscle_notes[side] = f"{side.value} quadratus femoris: {error}"
                     continue
-            bones.masks["quadratus_femoris"], bones.turned["quadratus_femoris"] = mask, side_frame(mask, side)
-            self.structures.setdefault(Structure("quadratus_femoris", side), [])
-            self._muscles.pop(side, None)
+            made[side] = "image" if known is None else "drawn slices"
+            self.set_muscle(side, mask, made[side])
             self._muscle_notes.pop(side, None)
             if note:
                 self._muscle_notes[side] = note
-            made[side] = "image" if known is None else "drawn slices"
         return made, failed
 
     def snap(self, side: Side, landmark_id: str, place_ras_mm: Array, within_mm: float = 8.0) -> Array | None:
@@ -441,6 +479,23 @@ class PreparedStudy:
         return to_ras(points[distance.argmin()], side) if distance.min() <= within_mm else None
 
 
+def segment_muscles_together(examinations: list[PreparedStudy], placed: list[dict[Side, LandmarkSet]], sides: Iterable[Side], progress: Progress | None = None) -> None:
+    """Find the quadratus femoris of several examinations of one person together; see :func:`.registration.segment_together`.
+
+    :param examinations: in the order of their dates; each takes the muscles that are found as its own.
+    :param placed: final landmarks of each, from :meth:`PreparedStudy.measure`.
+    :raises IFIMeasureError: where one has no image or no muscle, or the bones do not fit each other; then nothing has changed.
+    """
+    found = []
+    for side in sides:
+        if progress is not None:
+            progress(f"finding the {side.value} quadratus femoris in all examinations")
+        found.append((side, segment_together([e.examined(side, landmarks[side]) for e, landmarks in zip(examinations, placed)])))
+    for side, masks in found:
+        for examination, mask in zip(examinations, masks):
+            examination.set_muscle(side, mask, "image, with other examinations")
+
+
 def measure_landmarks(landmarks: dict[Side, LandmarkSet], subject: Subject | None = None) -> StudyResult:
     """Take what can be taken from landmarks alone, without any segmentation: angles and lengths, no spaces.
 
@@ -448,9 +503,15 @@ def measure_landmarks(landmarks: dict[Side, LandmarkSet], subject: Subject | Non
     """
     frame, frame_name = _pelvis_frame(landmarks)
     reason = NotMeasurable("there is no segmentation of the bones; a space is measured between their surfaces.", ("hip", "femur"))
-    data = {side: HipData(side, dict(points), {"ifs": reason, "qfs": reason}, {}, None, frame, frame_name) for side, points in landmarks.items()}
+    about = subject or Subject()
+    data = {side: HipData(side, dict(points), {"ifs": reason, "qfs": reason}, {}, None, about, frame, frame_name) for side, points in landmarks.items()}
     hips = {side: HipResult(side, d.landmarks, d.spaces, measure_hip(d)) for side, d in data.items()}
-    return StudyResult(hips, measure_pair(data), {}, subject or Subject(), None, {}, None, [])
+    return StudyResult(hips, measure_pair(data), {}, about, None, {}, None, [])
+
+
+def _others(bones: _Bones) -> dict[str, Mask]:
+    """Structures of a side that are not the muscle, by id."""
+    return {key: mask for key, mask in bones.masks.items() if key in ("hip", "femur", "hamstring", "iliopsoas")}
 
 
 def _what_spaces_hang_on(landmarks: LandmarkSet) -> object:

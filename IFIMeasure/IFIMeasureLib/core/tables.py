@@ -20,7 +20,7 @@ from .placement import to_ras
 from .reference_values import statements
 from .spaces import Space
 from .study import StudyResult
-from .values import Measured, Result, Side, number_text
+from .values import Measured, NotMeasurable, Result, Side, number_text
 
 MEASUREMENT_COLUMNS: dict[str, str] = {
     "measurement": "Id of the measurement; stable.",
@@ -58,6 +58,22 @@ PROFILE_COLUMNS: dict[str, str] = {
     "point_b_lps_mm": "Point on lesser trochanter or iliopsoas tendon: x y z in LPS millimeter.",
 }
 """Columns of ``profile.csv`` and what they hold."""
+
+MUSCLE_COLUMNS: dict[str, str] = {
+    "side": "right or left.",
+    "slice_s_mm": "Superior coordinate of the axial plane (RAS and LPS alike), millimeter.",
+    "area_mm2": "Area of the quadratus femoris in this plane, square millimeter.",
+}
+"""Columns of ``muscle_sections.csv``: the muscle along its length."""
+
+HISTOGRAM_COLUMNS: dict[str, str] = {
+    "side": "right or left.",
+    "fat_fraction_from": "Lower limit of the class, 0 to 1.",
+    "fat_fraction_to": "Upper limit of the class, 0 to 1.",
+    "voxels": "Number of the muscle's voxels in it.",
+    "source": "Dixon, or T1 (an estimate).",
+}
+"""Columns of ``fat_histogram.csv``."""
 
 SUMMARY_COLUMNS: dict[str, str] = {
     "measurement": "What was measured.",
@@ -174,6 +190,29 @@ def profile_rows(study: StudyResult) -> list[dict[str, str]]:
                         point_b_lps_mm=lps_text(to_ras(point.lateral_point, side).tolist()),
                     )
                 rows.append(row)
+    return rows
+
+
+def muscle_rows(study: StudyResult) -> list[dict[str, str]]:
+    """Return one row a side and axial plane that shows the quadratus femoris, from below."""
+    return [
+        {"side": side.value, "slice_s_mm": repr(level), "area_mm2": repr(area)}
+        for side, numbers in study.muscles.items()
+        if not isinstance(numbers, NotMeasurable)
+        for level, area in numbers.areas
+    ]
+
+
+def histogram_rows(study: StudyResult) -> list[dict[str, str]]:
+    """Return one row a side and class of fat fraction, where the fat fraction is known."""
+    rows = []
+    for side, numbers in study.muscles.items():
+        if isinstance(numbers, NotMeasurable) or numbers.fat_histogram is None:
+            continue
+        classes = len(numbers.fat_histogram)
+        for n, count in enumerate(numbers.fat_histogram):
+            limits = {"fat_fraction_from": repr(n / classes), "fat_fraction_to": repr((n + 1) / classes)}
+            rows.append({"side": side.value, **limits, "voxels": str(count), "source": numbers.fat_source})
     return rows
 
 

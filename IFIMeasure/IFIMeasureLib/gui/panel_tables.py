@@ -1,4 +1,4 @@
-"""The three tables of the panel: segments, landmarks, measurements. They show and report choices; they decide nothing.
+"""The tables of the panel: segments, landmarks, measurements, findings, changes over time. They show and report choices; they decide nothing.
 
 Each wraps a QTableWidget of ``Resources/UI/IFIMeasure.ui``.
 """
@@ -12,8 +12,9 @@ import qt
 from slicer.i18n import tr as _
 
 from ..core.anatomy import Structure, definitions
+from ..core.findings import FINDINGS, FindingDefinition, Findings, finding
 from ..core.landmarks import Landmark, LandmarkSet, LandmarkState, landmark_definitions
-from ..core.measurements import MEASUREMENTS, MeasurementDefinition
+from ..core.measurements import MEASUREMENTS, MeasurementDefinition, measurement
 from ..core.reference_values import statements
 from ..core.study import StudyResult
 from ..core.values import Measured, Side, number_text, unit_text
@@ -189,6 +190,69 @@ class MeasurementTable:
     def _changed(self, row: int, column: int, old_row: int, old_column: int) -> None:
         if self.chosen is not None:
             self._on_chosen(*self.chosen)
+
+
+class FindingTable:
+    """What a reader found; one combo box a field and side.
+
+    :param on_changed: called with side, id of the field and choice (empty for none) when a person chooses.
+    """
+
+    def __init__(self, table: Any, on_changed: Callable[[Side, str, str], None]) -> None:
+        self._on_changed, self._showing = on_changed, False
+        self._combos: dict[tuple[Side, str], Any] = {}
+        table.setRowCount(len(FINDINGS))
+        for row, definition in enumerate(FINDINGS):
+            _cell(table, row, 0, definition.title, definition.how)
+            for column, side in enumerate(SIDES, 1):
+                combo = qt.QComboBox()
+                combo.addItems(["–", *definition.choices])
+                combo.setToolTip(f"{definition.title}, {side.value}: {definition.how}")
+                combo.connect("currentIndexChanged(int)", self._handler(side, definition))
+                table.setCellWidget(row, column, combo)
+                self._combos[side, definition.id] = combo
+        _fit(table)
+
+    def show(self, findings: Findings) -> None:
+        """Show what was filled in."""
+        self._showing = True
+        for (side, key), combo in self._combos.items():
+            choice = findings.get(side, {}).get(key, "")
+            index = finding(key).choices.index(choice) + 1 if choice else 0
+            if combo.currentIndex != index:
+                combo.setCurrentIndex(index)
+        self._showing = False
+
+    def _handler(self, side: Side, definition: FindingDefinition) -> Callable[[int], None]:
+        def changed(index: int) -> None:
+            if not self._showing:
+                self._on_changed(side, definition.id, definition.choices[index - 1] if index > 0 else "")
+
+        return changed
+
+
+class FollowUpTable:
+    """Changes of the studies of a scene against the first one."""
+
+    def __init__(self, table: Any) -> None:
+        self._table = table
+        _fit(table)
+
+    def show(self, rows: list[dict[str, str]]) -> None:
+        """Show the rows of :func:`~IFIMeasureLib.core.follow_up.follow_up`; those without a change are left out."""
+        changed = [row for row in rows if row["change"]]
+        self._table.setRowCount(len(changed))
+        for number, row in enumerate(changed):
+            definition = measurement(row["measurement"])
+            first, now, change = (number_text(float(row[key]), definition.decimals) for key in ("first_value", "value", "change"))
+            unit = unit_text(row["unit"])
+            percent = f" ({float(row['change_symmetric_percent']):+.1f} %)" if row["change_symmetric_percent"] else ""
+            mark = "▲ " if row["verdict"].startswith("beyond") else ""
+            verdict = {"b": _("beyond error"), "w": _("within error")}.get(row["verdict"][:1], "–")
+            tooltip = "\n".join(text for text in (f"{row['first_date']}: {first}{unit}; {row['date']}: {now}{unit}", row["verdict"], row["notes"]) if text)
+            cells = (f"{row['title']}, {row['side']}", row["date"], f"{'+' if float(row['change']) > 0 else ''}{change}{unit}{percent}", f"{mark}{verdict}")
+            for column, text in enumerate(cells):
+                _cell(self._table, number, column, text, tooltip)
 
 
 def describe(definition: MeasurementDefinition, side: Side | None, study: StudyResult | None) -> tuple[str, str]:

@@ -5,18 +5,19 @@ Needs no application and no Qt; the module's Widget calls it from its events.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import slicer
 
 from ..core.anatomy import Structure
+from ..core.follow_up import Examination, examination_of, follow_up, parse_date
 from ..core.landmarks import Landmark, LandmarkSet, LandmarkState, landmark_definitions, landmark_label
 from ..core.placement import to_ras
 from ..core.spaces import Space
-from ..core.study import PreparedStudy, Progress, StudyResult, measure_landmarks
+from ..core.study import PreparedStudy, Progress, StudyResult, measure_landmarks, segment_muscles_together
 from ..core.values import IFIMeasureError, Measured, Side, point3
-from .scene import read_volume_node
 from .study_nodes import StudyNodes, write_landmark
 
 MISSING_BY_PERSON = "marked as not identifiable by a person."
@@ -100,10 +101,10 @@ class LiveStudy:
         except IFIMeasureError:
             return True
 
-    def subject_changed(self) -> None:
-        """Take over sex and age of the study's nodes: only the comparison with published values changes."""
+    def person_changed(self) -> None:
+        """Take over what the study's nodes say of the person and what a reader found: the bones need not be read again."""
         if self._prepared is not None:
-            self._prepared.subject = self.nodes.subject
+            self._prepared.subject, self._prepared.findings = self.nodes.subject, self.nodes.findings
         self._measured = None
 
     def _landmarks(self) -> dict[Side, LandmarkSet]:
@@ -210,7 +211,7 @@ class LiveStudy:
         if progress is not None:
             progress("segmenting the quadratus femoris")
         placed = {side: hip.landmarks for side, hip in prepared.measure(self._landmarks(), progress=progress).hips.items()}
-        made, failed = prepared.segment_muscles(read_volume_node(nodes.volume), placed, nodes.strokes(), anew)
+        made, failed = prepared.segment_muscles(placed, nodes.strokes(), anew)
         if not made:
             kept = "Each side has a whole segment of the quadratus femoris that a person made; it is kept. Remove it, or choose another structure for it, to have it segmented."
             raise IFIMeasureError(" ".join(dict.fromkeys(failed.values())) or kept)
@@ -221,6 +222,15 @@ class LiveStudy:
         nodes.show(self.result)
         self._measured = (nodes.bones_stamp(), self._landmarks())
         return self.result
+
+    def take_muscles(self, sides: Iterable[Side]) -> None:
+        """Write the muscles that the prepared study holds into the scene, and measure."""
+        assert self._prepared is not None
+        for side in sides:
+            self.nodes.write_muscle(side, self._prepared.bones[side].masks["quadratus_femoris"], automatic=True)
+        self._stamp = self.nodes.bones_stamp()
+        self._measured = None
+        self.update()
 
     def start_stroke(self, kind: str) -> None:
         """Let clicks in the views add points that are certainly ``inside`` or ``outside`` the quadratus femoris."""
@@ -268,6 +278,33 @@ class LiveStudy:
             self.nodes.show_bones(prepared)
         elif not wanted:
             self.nodes.hide_bones()
+
+
+def follow_studies(lives: list[LiveStudy], wcv_percent: float, together: bool, progress: Progress | None = None) -> tuple[list[dict[str, str]], list[str]]:
+    """Compare the studies of a scene, which are examinations of one person, with the first of them by date.
+
+    :param together: whether muscles that were found in the images, and that no one has edited, are found again in all together.
+    :returns: rows and warnings of :func:`~IFIMeasureLib.core.follow_up.follow_up`.
+    :raises IFIMeasureError: where dates are missing or equal, the persons differ, or a study cannot be measured.
+    """
+
+    def examinations() -> list[Examination]:
+        return [examination_of(live.update(progress=progress), live.nodes.name, parse_date(live.nodes.date, live.nodes.name), live.nodes.contrast) for live in lives]
+
+    measured = examinations()
+    rows, warnings = follow_up(measured, wcv_percent)  # refuses what must not be compared before anything long begins
+    if not together:
+        return rows, warnings
+    ordered = [live for _, live in sorted(zip(measured, lives), key=lambda pair: pair[0].date)]
+    sides = [side for side in Side if all(live.nodes.made_here(Structure("quadratus_femoris", side).name) for live in ordered)]
+    if not sides:
+        return rows, [*warnings, "no muscle was found in the image in every study, so the segments are compared as they are."]
+    placed = [{side: live.nodes.landmarks(side) for side in sides} for live in ordered]
+    segment_muscles_together([live.prepare(progress) for live in ordered], placed, sides, progress)
+    for live in ordered:
+        live.take_muscles(sides)
+    rows, warnings = follow_up(examinations(), wcv_percent)
+    return rows, [*warnings, f"the quadratus femoris ({', '.join(side.value for side in sides)}) was found in all studies together."]
 
 
 def jump_slices(scene: Any, place_ras_mm: tuple[float, float, float]) -> None:

@@ -22,6 +22,8 @@ from vtkmodules.vtkCommonCore import reference, vtkDoubleArray, vtkStringArray
 from vtkmodules.vtkCommonDataModel import vtkTable, vtkVector3d
 
 from ..core.anatomy import Structure, definitions, names_of_other_programs, parse_structure, structure_from_name
+from ..core.findings import Findings
+from ..core.follow_up import FOLLOW_UP_COLUMNS
 from ..core.imaging import Grid, Mask
 from ..core.landmarks import (
     NOT_PLACED,
@@ -37,7 +39,7 @@ from ..core.landmarks import (
 )
 from ..core.measurements import MEASUREMENTS, MeasurementDefinition
 from ..core.muscle import Strokes
-from ..core.muscle_numbers import MuscleImages
+from ..core.muscle_numbers import muscle_images
 from ..core.placement import BoneField, to_ras
 from ..core.reference_values import Subject, reference_rows
 from ..core.spaces import Space
@@ -105,6 +107,15 @@ class StudyNodes:
         self._set("volume", node)
 
     @property
+    def second_volume(self) -> Any:
+        """The fat image, or the one out of phase, of Dixon; None where there is none."""
+        return self.node("second_volume")
+
+    @second_volume.setter
+    def second_volume(self, node: Any) -> None:
+        self._set("second_volume", node)
+
+    @property
     def segmentation(self) -> Any:
         """The segmentation, or None."""
         return self.node("segmentation")
@@ -125,19 +136,41 @@ class StudyNodes:
 
     @property
     def subject(self) -> Subject:
-        """Sex and age: those the person gave, else those of the patient in the subject hierarchy."""
-        known = _subject_of(self.scene, self.volume or self.segmentation)
-        sex, age = self.record.GetParameter("sex"), self.record.GetParameter("age_years")
-        return Subject(sex or known.sex, float(age) if age else known.age_years)
+        """What is known of the person: what was given, else sex and age of the patient in the subject hierarchy."""
+        known = Subject.from_tags(_patient_tags(self.scene, self.volume or self.segmentation))
+        given = {key: self.record.GetParameter(key) for key in ("age_years", "height_m", "weight_kg")}
+        numbers = {key: float(text) if text else getattr(known, key) for key, text in given.items()}
+        return Subject(self.record.GetParameter("sex") or known.sex, **numbers)
 
-    def set_subject(self, sex: str | None, age_years: float | None) -> None:
-        """Keep sex (``F`` or ``M``) and age; None for what the patient's data say."""
-        self.record.SetParameter("sex", sex or "")
-        self.record.SetParameter("age_years", "" if age_years is None else repr(float(age_years)))
+    def set_subject(self, subject: Subject) -> None:
+        """Keep what a person gave; None for what the patient's data say."""
+        self.record.SetParameter("sex", subject.sex or "")
+        for key in ("age_years", "height_m", "weight_kg"):
+            value = getattr(subject, key)
+            self.record.SetParameter(key, "" if value is None else repr(float(value)))
+
+    @property
+    def date(self) -> str:
+        """Date of the examination, as the person gave it (ISO 8601) or as the subject hierarchy has it from DICOM; empty where neither does."""
+        return str(self.record.GetParameter("date") or _patient_tags(self.scene, self.volume or self.segmentation).get("StudyDate", ""))
+
+    @date.setter
+    def date(self, text: str) -> None:
+        self.record.SetParameter("date", text)
+
+    @property
+    def findings(self) -> Findings:
+        """What a reader filled in."""
+        text = self.record.GetParameter("findings")
+        return {Side(side): dict(of) for side, of in json.loads(text).items()} if text else {}
+
+    @findings.setter
+    def findings(self, findings: Findings) -> None:
+        self.record.SetParameter("findings", json.dumps({side.value: of for side, of in findings.items()}))
 
     @property
     def contrast(self) -> str:
-        """What the image is: ``t1``, ``t2fs``, ``water`` (of Dixon), or nothing where the person has not said."""
+        """What the image is: ``t1``, ``t2fs``, ``water`` or ``in-phase`` (of Dixon), or nothing where the person has not said."""
         return str(self.record.GetParameter("contrast") or "")
 
     @contrast.setter
@@ -229,6 +262,7 @@ class StudyNodes:
             tuple(places),
             volume.GetID() if volume is not None else "",
             self.contrast,
+            self.second_volume.GetID() if self.second_volume is not None else "",
             b"" if volume is None else ijk_to_ras(volume).tobytes(),
         )
 
@@ -258,10 +292,12 @@ class StudyNodes:
             ) from None
         original = {f"segment {key}": ref for key, ref in zip(ids, segmentation.segments)}
         named = {structure: [original[ref.name] for ref in refs] for structure, refs in found.items()}
-        volume = read_volume_node(self.volume) if self.volume is not None else None
+        volume = replace(read_volume_node(self.volume), contrast=self.contrast) if self.volume is not None else None
         prepared = PreparedStudy(segmentation, named, volume, subject=self.subject, progress=progress)
         if volume is not None and self.contrast:
-            prepared.images = MuscleImages(volume.grid, **{self.contrast: volume.array})
+            second = read_volume_node(self.second_volume) if self.second_volume is not None else None
+            prepared.images = muscle_images(self.contrast, volume, second)
+        prepared.findings = self.findings
         return prepared
 
     # -- strokes for the quadratus femoris
@@ -395,18 +431,7 @@ class StudyNodes:
         node.EndModify(changing)
 
     def _table(self, role: str, name: str, columns: dict[str, str], rows: list[dict[str, str]]) -> None:
-        """Fill a table of text columns: the tables' own file format keeps only six digits of numbers."""
-        table = vtkTable()
-        for column in columns:
-            array = vtkStringArray()
-            array.SetName(column)
-            for row in rows:
-                array.InsertNextValue(row[column])
-            table.AddColumn(array)
-        node = self._made(role, "vtkMRMLTableNode", name)
-        node.SetAndObserveTable(table)
-        for column, description in columns.items():
-            node.SetColumnDescription(column, description)
+        fill_table(self._made(role, "vtkMRMLTableNode", name), columns, rows)
 
     def _made(self, role: str, kind: str, name: str) -> Any:
         """Return the node of a role, making it where there is none."""
@@ -610,6 +635,28 @@ def guess_structure(segment: Any) -> str:
     return ""
 
 
+def fill_table(node: Any, columns: dict[str, str], rows: list[dict[str, str]]) -> None:
+    """Fill a table node with text columns: the tables' own file format keeps only six digits of numbers."""
+    table = vtkTable()
+    for column in columns:
+        array = vtkStringArray()
+        array.SetName(column)
+        for row in rows:
+            array.InsertNextValue(row[column])
+        table.AddColumn(array)
+    node.SetAndObserveTable(table)
+    for column, description in columns.items():
+        node.SetColumnDescription(column, description)
+
+
+def write_follow_up(scene: Any, rows: list[dict[str, str]]) -> Any:
+    """Keep the changes between the studies of a scene in its one table of them; returns the node."""
+    name = "IFIMeasure follow-up"
+    node = scene.GetFirstNode(name, "vtkMRMLTableNode") or scene.AddNewNodeByClass("vtkMRMLTableNode", name)
+    fill_table(node, FOLLOW_UP_COLUMNS, rows)
+    return node
+
+
 def write_landmark(node: Any, index: int, key: str, landmark: Landmark) -> None:
     """Write one landmark (RAS world millimeter) with its state and origin into a control point."""
     if landmark.position_ras_mm is not None:
@@ -639,10 +686,10 @@ def _landmark(node: Any, index: int) -> Landmark:
     return replace(origin, position_ras_mm=point3(world))
 
 
-def _subject_of(scene: Any, node: Any) -> Subject:
-    """Sex and age of the patient that a node lies under in the subject hierarchy, as DICOM import fills it."""
+def _patient_tags(scene: Any, node: Any) -> dict[str, str]:
+    """What the subject hierarchy has of the patient and study that a node lies under, as DICOM import fills it, by DICOM keyword."""
     if node is None:
-        return Subject()
+        return {}
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
     constants = slicer.vtkMRMLSubjectHierarchyConstants
     names = {
@@ -658,7 +705,7 @@ def _subject_of(scene: Any, node: Any) -> Subject:
             if value:
                 tags.setdefault(tag, value.replace("-", ""))
         item = hierarchy.GetItemParent(item)
-    return Subject.from_tags(tags)
+    return tags
 
 
 def bone_surfaces(prepared: PreparedStudy, side: Side) -> dict[str, Any]:

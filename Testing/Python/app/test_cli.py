@@ -23,6 +23,9 @@ from IFIMeasureLib.outputs import OUTPUT_FILES
 
 needs_mr = pytest.mark.skipif(not (SHARED / "hip_mr").exists(), reason="the real MR study is not here")
 
+WRITTEN = set(OUTPUT_FILES) - {"fat_fraction.nrrd", "fat_histogram.csv", "findings.csv"}
+"""What a study without Dixon images and without a reader's findings gives."""
+
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory) -> tuple[Path, str]:
@@ -40,7 +43,7 @@ def rows(path: Path) -> dict[tuple[str, str], dict[str, str]]:
 
 def test_the_demo_writes_every_file_and_agrees_with_its_truth(demo):
     folder, printed = demo
-    assert {p.name for p in folder.iterdir()} == {*OUTPUT_FILES, "sample"}
+    assert {p.name for p in folder.iterdir()} == {*WRITTEN, "sample"}
     for line in printed.splitlines():
         words = line.split()
         if words and words[0] in ("ifs_axial", "qfs_axial"):
@@ -62,14 +65,15 @@ def test_the_study_file_tells_where_everything_came_from(demo):
     assert data["versions"]["ifimeasure"] and data["series"]["uid"].startswith("2.25.")
     assert {i["role"] for i in data["inputs"]} == {"image", "segmentation"}
     assert all(len(i["sha256"]) == 64 for i in data["inputs"])
-    assert set(data["outputs"]) == set(OUTPUT_FILES) - {"study.json"}
+    assert set(data["outputs"]) == WRITTEN - {"study.json"}
 
 
 def test_measuring_without_an_image_gives_the_same_numbers(demo, tmp_path, capsys):
     folder, _ = demo
     assert main(["measure", "--segmentation", str(folder / "sample" / "segmentation.seg.nrrd"), "--output", str(tmp_path / "r"), "--quiet"]) == 0
     first, second = rows(folder / "measurements.csv"), rows(tmp_path / "r" / "measurements.csv")
-    assert {k: v["value"] for k, v in first.items()} == {k: v["value"] for k, v in second.items()}
+    assert {k: v["value"] for k, v in first.items() if k[0] != "qf_volume_partial"} == {k: v["value"] for k, v in second.items() if k[0] != "qf_volume_partial"}
+    assert first["qf_volume_partial", "left"]["value"] and "needs an image" in second["qf_volume_partial", "left"]["reason"]
     assert capsys.readouterr().out == ""
 
 
@@ -163,13 +167,64 @@ def test_the_muscle_is_segmented_measured_and_followed_over_time(demo, tmp_path,
     assert float(filled["qf_volume", "right"]["value"]) == pytest.approx(float(true["qf_volume", "right"]["value"]), rel=0.08)  # every other of the 4 mm slices
     assert "those between were filled" in (tmp_path / "filled" / "report.html").read_text(encoding="utf-8")
     capsys.readouterr()
-    table = tmp_path / "follow_up.csv"
-    assert main(["follow-up", str(demo[0]), str(tmp_path / "found"), "--dates", "2024-01-01,2025-01-01", "--output", str(table)]) == 0
-    assert "within measurement error" in capsys.readouterr().out
-    with table.open(encoding="utf-8", newline="") as stream:
-        assert any(row["measurement"] == "qf_volume" and row["verdict"] for row in csv.DictReader(stream))
-    assert main(["follow-up", str(demo[0]), str(tmp_path), "--dates", "2024-01-01,2025-01-01", "--output", str(tmp_path / "other.csv")]) == 1
-    assert "no readable study.json" in capsys.readouterr().err and not (tmp_path / "other.csv").exists()
+    first, second = str(tmp_path / "found"), str(tmp_path / "again")
+    assert (
+        main(
+            [
+                *call[:-1],
+                "--side",
+                "left",
+                "--segmentation",
+                str(tmp_path / "bones.nii.gz"),
+                "--finding",
+                "left:reader_tear=partial",
+                "--weight",
+                "60",
+                "--height",
+                "1.6",
+                "--quiet",
+                "--output",
+                second,
+            ]
+        )
+        == 0
+    )
+    numbers = rows(tmp_path / "again" / "measurements.csv")
+    assert float(numbers["qf_volume_index", "left"]["value"]) == pytest.approx(float(numbers["qf_volume", "left"]["value"]) / 96)
+    assert 'reader_tear,"Quadratus femoris, tear",left,partial' in (tmp_path / "again" / "findings.csv").read_text(encoding="utf-8")
+    dates = ["--dates", "2024-01-01,2025-01-01"]
+    assert main(["follow-up", first, second, *dates, "--output", str(tmp_path / "changes")]) == 0
+    printed = capsys.readouterr().out
+    assert "the quadratus femoris (left) was found in all examinations together" in printed
+    assert {p.name for p in (tmp_path / "changes").iterdir()} == {"follow_up.csv", "follow_up.html", "together_2024-01-01.seg.nrrd", "together_2025-01-01.seg.nrrd"}
+    with (tmp_path / "changes" / "follow_up.csv").open(encoding="utf-8", newline="") as stream:
+        followed = {(row["measurement"], row["side"]): row for row in csv.DictReader(stream)}
+    assert abs(float(followed["qf_volume_partial", "left"]["change_percent"])) < 0.5  # the same images
+    assert followed["qf_volume_partial", "left"]["verdict"] == "within measurement error"
+    assert "not measured on 2025-01-01" in followed["qf_volume", "right"]["notes"]
+    page = (tmp_path / "changes" / "follow_up.html").read_text(encoding="utf-8")
+    assert page.count("<svg") >= 5 and "volume with partial voxels over time" in page
+    assert main(["follow-up", first, second, *dates, "--output", str(tmp_path / "changes")]) == 1
+    assert "there are results already" in capsys.readouterr().err
+    assert main(["follow-up", first, str(tmp_path), *dates, "--output", str(tmp_path / "other")]) == 1
+    assert "no readable study.json" in capsys.readouterr().err and not (tmp_path / "other").exists()
+
+
+def test_a_labs_own_repeatability_is_computed_and_used(demo, tmp_path, capsys):
+    table = tmp_path / "repeats.csv"
+    lines = ["subject,measurement,side,value"] + [f"p{n},qf_volume,left,{value}" for n in range(6) for value in (20 + n, 20.6 + n)]
+    table.write_text("\n".join(lines))
+    assert main(["repeatability", str(table), "--output", str(tmp_path / "own.csv")]) == 0
+    assert "only 6 persons" in capsys.readouterr().out
+    dates = ["--dates", "2024-01-01,2025-01-01", "--as-they-are"]
+    assert main(["follow-up", str(demo[0]), str(demo[0]), *dates, "--repeatability", str(tmp_path / "own.csv"), "--output", str(tmp_path / "changes")]) == 0
+    with (tmp_path / "changes" / "follow_up.csv").open(encoding="utf-8", newline="") as stream:
+        row = next(row for row in csv.DictReader(stream) if row["measurement"] == "qf_volume" and row["side"] == "left")
+    assert 4.0 < float(row["repeatability_percent"]) < 6.0  # 0.6 mL apart at 20 to 25 mL
+    capsys.readouterr()
+    table.write_text("subject,value\np1,3")
+    assert main(["repeatability", str(table), "--output", str(tmp_path / "other.csv")]) == 1
+    assert "no column measurement" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -177,6 +232,10 @@ def test_the_muscle_is_segmented_measured_and_followed_over_time(demo, tmp_path,
     [
         (["--contrast", "t1"], "no IMAGE is given"),
         (["--fat-image", "fat.nii.gz"], "needs IMAGE to be the water image"),
+        (["--opposed-image", "fat.nii.gz"], "needs IMAGE to be the in-phase image"),
+        (["--finding", "right:reader_tear=maybe"], "is one of none, partial, complete"),
+        (["--finding", "tear"], "must read as"),
+        (["--height", "170"], "must be meters"),
     ],
 )
 def test_image_options_without_their_image_get_one_sentence(demo, tmp_path, capsys, more, message):
@@ -347,7 +406,7 @@ def test_the_real_study_is_measured_from_its_folder(tmp_path, capsys):
         # slices that show the lesser trochanter and the tuberosity are files 13 to 16, numbers 2 to 5 from the feet
         assert 2 <= int(table["ifs_axial", side]["slice"]) <= 5
     data = json.loads((tmp_path / "r" / "study.json").read_text())
-    assert data["series"]["number"] == "6" and data["subject"] == {"sex": "F", "age_years": 9.0}
+    assert data["series"]["number"] == "6" and data["subject"] == {"sex": "F", "age_years": 9.0, "height_m": None, "weight_kg": 35.0}
     assert "14.9 mm (Goldberg-Stein)" in table["ifs_axial", "left"]["reference"]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from IFIMeasureLib.core.follow_up import Examination, follow_up
@@ -14,7 +13,7 @@ from IFIMeasureLib.core.values import IFIMeasureError
 
 def examination(date: str, volume: float, **more) -> Examination:
     values = {("qf_volume", "left"): volume, ("ifs_axial", "left"): 14.0}
-    made = Examination(Path(date), datetime.date.fromisoformat(date), "F", 50.0, "axial", (0.7, 0.7, 4.0), "t1", "t1", values, {}, {"left": 46.0})
+    made = Examination(date, datetime.date.fromisoformat(date), "F", 50.0, "axial", (0.7, 0.7, 4.0), "t1", "t1", values, {}, {"left": 46.0})
     return replace(made, **more)
 
 

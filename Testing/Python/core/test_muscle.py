@@ -208,3 +208,70 @@ def test_strokes_are_read_from_slicers_markups_and_refused_where_they_are_none(t
     with pytest.raises(IFIMeasureError, match="not a Slicer markups file"):
         read_strokes(path)
     assert len(Strokes.none().inside) == 0
+
+
+def test_voxels_at_the_border_count_by_their_signal(case):
+    from IFIMeasureLib.core.muscle import muscle_region, partial_volume_ml, signal_levels
+
+    region = muscle_region(case.volume, case.landmarks, case.others, case.side)
+    levels = signal_levels(region, case.others["femur"])
+    # an image of a plate between two fat layers, its border at a known depth inside the voxels
+    spacing = region.grid.spacing
+    depth = region.distance - 4.3
+    share = np.clip(0.5 - depth / float(spacing.min()), 0.0, 1.0)
+    region.image = (levels.fat + (levels.muscle - levels.fat) * share).astype(np.float32)
+    region.free[:] = region.distance < 12.0
+    true = float(share.sum()) * region.grid.voxel_mm3 / 1000
+    for cut in (0.3, 0.5, 0.7):  # wherever the segment's border runs between the voxels
+        found = partial_volume_ml(region, levels, share > cut)
+        assert found == pytest.approx(true, rel=0.01)
+    assert abs((share > 0.3).sum() * region.grid.voxel_mm3 / 1000 / true - 1) > 0.02
+    region.image = np.full_like(region.image, levels.muscle)
+    assert partial_volume_ml(region, levels, share > 0.5) is None
+
+
+def test_fat_that_is_brighter_than_fat_is_not_taken_for_muscle(case):
+    from IFIMeasureLib.core.muscle import muscle_region, posterior, signal_levels
+
+    region = muscle_region(case.volume, case.landmarks, case.others, case.side)
+    levels = signal_levels(region, case.others["femur"])
+    middle = region.free & (region.distance < 2.0) & (region.along > 0.4) & (region.along < 0.6)
+    region.image[middle] = levels.fat + 2.0 * (levels.fat - levels.muscle)
+    belief, _ = posterior(region, levels)
+    assert np.median(belief[middle]) < 0.1
+
+
+@pytest.mark.parametrize(("contrast", "bright"), [("t1", True), ("t2fs", False), ("water", False), ("in-phase", True)])
+def test_what_the_image_is_tells_which_signal_is_fat(case, contrast, bright):
+    from dataclasses import replace
+
+    from IFIMeasureLib.core.muscle import muscle_region, signal_levels
+
+    region = muscle_region(replace(case.volume, contrast=contrast), case.landmarks, case.others, case.side)
+    levels = signal_levels(region, None)
+    assert (levels.fat > levels.muscle) is bright
+
+
+def test_images_in_and_out_of_phase_give_water_and_fat_and_swapped_ones_are_told_by_the_marrow():
+    mask = block((1.0, 1.0, 2.0))
+    shape = mask.array.shape
+    fat, water = np.full(shape, 60.0, np.float32), np.full(shape, 240.0, np.float32)
+    images = MuscleImages.from_phases(mask.grid, water + fat, np.abs(water - fat))
+    numbers = with_images(muscle_numbers(mask), mask, images, None, None)
+    assert numbers.fat_fraction == pytest.approx(0.2)
+    assert sum(numbers.fat_histogram) == mask.array.sum() and numbers.fat_histogram[4] + numbers.fat_histogram[3] == mask.array.sum()
+    femur = np.zeros(shape, bool)
+    femur[:, :, -12:] = True
+    water[femur], fat[femur] = 20.0, 300.0
+    swapped = MuscleImages(mask.grid, water=fat, fat=water)
+    told = with_images(muscle_numbers(mask), mask, swapped, None, None, Mask(femur, mask.grid, frozenset()))
+    assert told.fat_fraction is None and any("are swapped" in note for note in told.notes)
+
+
+def test_a_single_slice_gives_sections_but_no_volume():
+    from IFIMeasureLib.core.measurements import HipData, measure_hip
+
+    mask = block((1.0, 1.0, 40.0))
+    results = measure_hip(HipData(Side.LEFT, empty_landmarks(), {"ifs": NotMeasurable("x."), "qfs": NotMeasurable("x.")}, muscle=muscle_numbers(mask)))
+    assert "a single slice" in results["qf_volume"].reason
+    assert results["qf_max_area"].value == pytest.approx(400.0)

@@ -469,6 +469,54 @@ def test_a_muscle_drawn_on_every_second_slice_is_filled_in_the_persons_own_segme
     assert APP.HOST.errors == []
 
 
+def test_what_a_reader_found_is_kept_with_the_study_and_exported(placed, tmp_path):
+    from IFIMeasureLib.core.findings import FINDINGS
+
+    row = next(n for n, d in enumerate(FINDINGS) if d.id == "reader_tear")
+    placed.ui.findingTable.cellWidget(row, 2).setCurrentIndex(2)
+    placed.turn()
+    assert placed.live.nodes.findings == {Side.LEFT: {"reader_tear": "partial"}}
+    assert placed.live.result.findings == {Side.LEFT: {"reader_tear": "partial"}}
+    placed.ui.exportFolderSelector.currentPath = str(tmp_path / "out")
+    placed.ui.exportSceneCheckBox.checked = False
+    placed.ui.exportButton.click()
+    assert 'reader_tear,"Quadratus femoris, tear",left,partial' in (tmp_path / "out" / "findings.csv").read_text()
+    placed.ui.findingTable.cellWidget(row, 2).setCurrentIndex(0)
+    placed.turn()
+    assert placed.live.nodes.findings == {}
+
+
+def test_height_and_weight_give_the_volume_over_body_size(placed):
+    assert placed.value("qf_volume_index", Side.LEFT) == "–"
+    placed.ui.heightSpinBox.value = 1.6
+    placed.ui.weightSpinBox.value = 50.0
+    placed.turn()
+    volume = placed.live.result.hips[Side.LEFT].results["qf_volume"].value
+    assert placed.live.result.hips[Side.LEFT].results["qf_volume_index"].value == pytest.approx(volume / 80.0)
+    assert placed.value("qf_volume_index", Side.LEFT) == f"{volume / 80.0:.3f} mL/(kg.m)"
+
+
+def test_the_studies_of_a_scene_are_compared_over_time_or_refused_in_one_sentence(placed):
+    placed.ui.followUpButton.click()
+    assert "date of the examination is not known" in APP.HOST.errors.pop()
+    placed.ui.dateLineEdit.text = "2024-03-01"
+    placed.ui.dateLineEdit._raw.editingFinished.emit()
+    placed.ui.followUpButton.click()
+    assert "at least two" in APP.HOST.errors.pop()
+    second = placed.widget.logic.measure(add_sample_bones(placed.scene))
+    second.nodes.date = "2025-03-04"
+    placed.ui.followUpButton.click()
+    placed.turn()
+    assert APP.HOST.errors == []
+    shown = {placed.ui.followUpTable.item(row, 0).text(): placed.ui.followUpTable.item(row, 2).text() for row in range(placed.ui.followUpTable.rowCount)}
+    assert shown["Quadratus femoris, volume, left"] == "0.00 mL (+0.0 %)"
+    assert "no muscle was found in the image in every study" in placed.ui.followUpLabel.text
+    table = placed.scene.GetFirstNodeByName("IFIMeasure follow-up")
+    assert table.GetNumberOfRows() > 10 and table.GetColumnName(0) == "measurement"
+    placed.ui.followUpButton.click()
+    assert placed.scene.GetNodesByClass("vtkMRMLTableNode").GetNumberOfItems() and placed.scene.GetNodesByName("IFIMeasure follow-up").GetNumberOfItems() == 1
+
+
 def test_points_inside_and_outside_are_placed_in_lists_of_their_own(placed):
     placed.ui.outsideButton.click()
     interaction = placed.scene.GetFirstNodeByClass("vtkMRMLInteractionNode")

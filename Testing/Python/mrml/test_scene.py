@@ -11,6 +11,7 @@ slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
 from IFIMeasureLib.core.imaging import read_segmentation  # noqa: E402
 from IFIMeasureLib.core.landmarks import LandmarkState, markups_document, read_landmarks  # noqa: E402
+from IFIMeasureLib.core.reference_values import Subject  # noqa: E402
 from IFIMeasureLib.core.values import IFIMeasureError, Measured, NotMeasurable, Side  # noqa: E402
 from IFIMeasureLib.mrml.scene import create_scene, read_scene, read_segmentation_node, write_landmarks, write_scene, write_segmentation  # noqa: E402
 from IFIMeasureLib.mrml.study_nodes import StudyNodes, each_result, guess_structure  # noqa: E402
@@ -215,7 +216,7 @@ def test_two_studies_in_one_scene_are_kept_apart(headless, study):
 def test_a_study_comes_back_from_a_saved_scene_with_choices_origins_and_results(headless, study, tmp_path):
     nodes = shown(headless, study)
     nodes.mapping = {"hamstring_left": "", "hip_left": "hip_left"}
-    nodes.set_subject("F", 53.0)
+    nodes.set_subject(Subject("F", 53.0))
     right = nodes.landmark_node(Side.RIGHT)
     head = right.GetControlPointIndexByLabel("Right femoral head center")
     place = np.array(study.hips[Side.RIGHT].landmarks["femoral_head_center"].position_ras_mm) + [0.0, 1.0, 0.0]
