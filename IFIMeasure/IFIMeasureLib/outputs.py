@@ -28,6 +28,7 @@ from .core.landmarks import LandmarkSet, landmark_definitions, read_landmarks
 from .core.measurements import MEASUREMENTS
 from .core.muscle_numbers import MuscleImages, fat_fraction_map
 from .core.reference_values import Subject
+from .core.registration import AnotherPersonError
 from .core.report import report_html
 from .core.study import PreparedStudy, StudyResult, resolve_structures, segment_muscles_together
 from .core.tables import (
@@ -215,6 +216,8 @@ def measured_together(examinations: list[Examination], folder: Path, say: Callab
         prepared = [reopen(Path(e.name)) for e in ordered]
         studies = [p.measure(placed_by_person(Path(e.name))) for p, e in zip(prepared, ordered)]
         segment_muscles_together(prepared, [{side: hip.landmarks for side, hip in study.hips.items()} for study in studies], sides, say)
+    except AnotherPersonError as error:
+        raise IFIMeasureError(f"{', '.join(e.name for e in ordered)}: {error} Check the folders; --as-they-are compares the numbers all the same.") from None
     except IFIMeasureError as error:
         return ordered, [*notes, f"the muscles were not found together, so their numbers are compared as they are: {error}"]
     measured = []

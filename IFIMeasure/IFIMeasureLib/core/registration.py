@@ -38,7 +38,7 @@ def register_bone(first: Mask, second: Mask, places_first: Array, places_second:
     middle = there @ expm(0.5 * np.real(logm(np.linalg.inv(there) @ np.linalg.inv(back))))
     misfit = 0.5 * (_misfit(first, second, middle, places_first, reach_mm) + _misfit(second, first, np.linalg.inv(middle), places_second, reach_mm))
     if misfit > _LARGEST_MISFIT_MM:
-        raise IFIMeasureError(f"the bones of both examinations stay {misfit:.1f} mm apart after registration, so they are not of one person or not segmented alike.")
+        raise AnotherPersonError(f"the bones of both examinations stay {misfit:.1f} mm apart after registration, so they are not of one person or not segmented alike.")
     return middle, misfit
 
 
@@ -175,6 +175,10 @@ def _between(first: Examined, second: Examined) -> MuscleWay:
             raise IFIMeasureError(f"fewer than three landmarks of the {first.side.value} {bone} are placed in both examinations, so they cannot be registered.")
         matrices.append(register_bone(first.others[bone], second.others[bone], np.array([a for a, _ in known]), np.array([b for _, b in known]))[0])
     return MuscleWay(matrices[0], matrices[1])
+
+
+class AnotherPersonError(IFIMeasureError):
+    """The bones of two examinations do not fit each other."""
 
 
 @dataclass(frozen=True)

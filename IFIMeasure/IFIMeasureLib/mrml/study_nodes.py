@@ -12,6 +12,7 @@ import math
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from vtkmodules.vtkCommonDataModel import vtkTable, vtkVector3d
 from ..core.anatomy import Structure, definitions, names_of_other_programs, parse_structure, structure_from_name
 from ..core.findings import Findings
 from ..core.follow_up import FOLLOW_UP_COLUMNS
-from ..core.imaging import Grid, Mask
+from ..core.imaging import Grid, Mask, Volume
 from ..core.landmarks import (
     NOT_PLACED,
     Landmark,
@@ -39,7 +40,7 @@ from ..core.landmarks import (
 )
 from ..core.measurements import MEASUREMENTS, MeasurementDefinition
 from ..core.muscle import Strokes
-from ..core.muscle_numbers import muscle_images
+from ..core.muscle_numbers import MuscleImages, fat_fraction_map, muscle_images
 from ..core.placement import BoneField, to_ras
 from ..core.reference_values import Subject, reference_rows
 from ..core.spaces import Space
@@ -366,6 +367,7 @@ class StudyNodes:
         if self.volume is None and study.volume is not None:
             self.volume = add_volume(self.scene, study.volume, f"{self.name} image")
             self._file(self.volume)
+        self._show_fat_fraction(study.images)
         for side, hip in study.hips.items():
             self.show_landmarks(side, hip.landmarks)
         self.show_results(study)
@@ -373,6 +375,25 @@ class StudyNodes:
         self._table("table_measurements", f"{self.name} measurements", MEASUREMENT_COLUMNS, measurement_rows(study))
         self._table("table_profile", f"{self.name} profile", PROFILE_COLUMNS, profile_rows(study))
         self._plot(study)
+
+    def _show_fat_fraction(self, images: MuscleImages | None) -> None:
+        """Keep the map of the fat fraction, where there are Dixon images, as a volume of 0 to 1."""
+        fraction = None if images is None else fat_fraction_map(images)
+        node = self.node("fat_fraction")
+        if fraction is None or images is None:
+            self._remove("fat_fraction")
+            return
+        stamp = str(zlib.crc32(np.ascontiguousarray(fraction[::4, ::4, ::4]).tobytes()))
+        if node is not None and node.GetAttribute("IFIMeasure.of") == stamp:
+            return
+        self._remove("fat_fraction")
+        node = add_volume(self.scene, Volume(fraction, images.grid, Path("fat fraction")), f"{self.name} fat fraction")
+        node.SetAttribute("IFIMeasure.of", stamp)
+        display = node.GetDisplayNode()
+        if display is not None:
+            display.SetWindowLevelMinMax(0.0, 1.0)
+        self._set("fat_fraction", node)
+        self._file(node)
 
     def show_results(self, study: StudyResult) -> None:
         """Update the lines and angles alone: quick enough for every step of a point that is being dragged."""
