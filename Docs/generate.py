@@ -1,4 +1,4 @@
-"""Write the documents that derive from the registry: definitions, landmarks, data dictionary.
+"""Write what derives from the registry: definitions, landmarks, data dictionary, terminology for 3D Slicer.
 
 python Docs/generate.py          writes them
 python Docs/generate.py --check  exits with 1 where they differ from the registry
@@ -6,10 +6,12 @@ python Docs/generate.py --check  exits with 1 where they differ from the registr
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
-from IFIMeasureLib.core.anatomy import definitions
+from IFIMeasureLib.collect import wide_columns
+from IFIMeasureLib.core.anatomy import definitions, terminology_document
 from IFIMeasureLib.core.findings import FINDING_COLUMNS, FINDINGS
 from IFIMeasureLib.core.follow_up import FOLLOW_UP_COLUMNS
 from IFIMeasureLib.core.landmarks import landmark_definitions
@@ -48,6 +50,7 @@ def dictionary_page() -> str:
     parts = [HEAD, "# Data dictionary\n"]
     for title, columns in (
         ("measurements.csv", MEASUREMENT_COLUMNS),
+        ("study.csv, and collect: one row a study", wide_columns()),
         ("profile.csv", PROFILE_COLUMNS),
         ("muscle_sections.csv", MUSCLE_COLUMNS),
         ("fat_histogram.csv", HISTOGRAM_COLUMNS),
@@ -61,11 +64,18 @@ def dictionary_page() -> str:
     return "".join(parts)
 
 
+def terminology_text() -> str:
+    """Return the terminology file of 3D Slicer: our structures, and the bony places that are measured between."""
+    places = {code[2]: code for code in (landmark_definitions()[key].code for key in ("lesser_trochanter_tip", "ischial_tuberosity_lateral"))}
+    return json.dumps(terminology_document(places), indent=1, ensure_ascii=False) + "\n"
+
+
 def main() -> int:
     """Write or check the documents."""
     folder = Path(__file__).resolve().parent
     stale = []
-    for name, text in (("definitions.md", definitions_page()), ("data_dictionary.md", dictionary_page())):
+    terminology = Path("..") / "IFIMeasure" / "Resources" / "Terminologies" / "IFIMeasure.term.json"
+    for name, text in (("definitions.md", definitions_page()), ("data_dictionary.md", dictionary_page()), (str(terminology), terminology_text())):
         path = folder / name
         if "--check" in sys.argv:
             if not path.exists() or path.read_text(encoding="utf-8") != text:

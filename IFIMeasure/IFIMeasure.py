@@ -39,6 +39,15 @@ class IFIMeasure(ScriptedLoadableModule):
         ).format(version=__version__, url="https://github.com/IFIMeasure/SlicerIFIMeasure#readme")
         self.parent.acknowledgementText = _("Definitions follow Torriani et al., AJR 2009, and later papers; each published value carries its citation.")
         slicer.app.connect("startupCompleted()", registerSampleData)
+        slicer.app.connect("startupCompleted()", loadTerminology)
+
+
+def loadTerminology():
+    """Offer our structures in the terminology selector of the Segment Editor; Slicer ships none for the quadratus femoris."""
+    terminologies = getattr(slicer.modules, "terminologies", None)
+    path = os.path.join(os.path.dirname(__file__), "Resources", "Terminologies", "IFIMeasure.term.json")
+    if terminologies is not None and not terminologies.logic().LoadTerminologyFromFile(path):
+        logging.warning("The terminology of IFIMeasure could not be loaded from %s.", path)
 
 
 def registerSampleData():
@@ -93,6 +102,7 @@ class IFIMeasureParameterNode:
     exportLandmarks: bool = True
     exportSegmentation: bool = True
     exportScene: bool = True
+    exportWorkbook: bool = False
     replaceResults: bool = False
 
 
@@ -631,6 +641,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                 ("landmarks", chosen.exportLandmarks),
                 ("segmentation", chosen.exportSegmentation),
                 ("scene", chosen.exportScene),
+                ("workbook", chosen.exportWorkbook),
             )
             if wanted
         ]

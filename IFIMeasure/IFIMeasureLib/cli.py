@@ -89,6 +89,24 @@ def build_parser() -> argparse.ArgumentParser:
     repeat.add_argument("--output", type=Path, required=True, metavar="FILE", help="table to write, a .csv file")
     repeat.add_argument("--force", action="store_true", help="replace the file where it exists")
 
+    collect = commands.add_parser(
+        "collect",
+        help="join the results of many studies in one table",
+        description="Join the results of any number of studies in one table, one row a study, or (--long) one row a measurement.",
+    )
+    collect.add_argument("folders", type=Path, nargs="+", metavar="DIR", help="folders that 'measure' or 'muscle' wrote, or folders that hold them")
+    collect.add_argument("--output", type=Path, required=True, metavar="FILE", help="table to write: .csv, .tsv, .xlsx or .parquet")
+    collect.add_argument("--long", action="store_true", help="one row a measurement and side, with methods, points and notes")
+    collect.add_argument("--force", action="store_true", help="replace the file where it exists")
+
+    export = commands.add_parser(
+        "export", help="write a study that was measured in other formats", description="Measure a study again from its folder of results, and write it in the formats asked for."
+    )
+    export.add_argument("folder", type=Path, metavar="DIR", help="folder that 'measure' or 'muscle' wrote")
+    export.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the files")
+    _export_argument(export)
+    export.add_argument("--force", action="store_true", help="replace results that are there already")
+
     demo = commands.add_parser("demo", help="make a sample study, measure it, and compare with its true values")
     demo.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for sample and results")
     demo.add_argument("--seed", type=int, default=1, help="seed of noise and bias (default: 1)")
@@ -135,8 +153,33 @@ def _study_arguments(command: argparse.ArgumentParser, image_needed: bool) -> No
     )
     command.add_argument("--sex", choices=("F", "M"), help="for the norms; else from DICOM")
     command.add_argument("--age", type=float, metavar="YEARS", help="for the norms; else from DICOM")
+    _export_argument(command)
     command.add_argument("--force", action="store_true", help="replace results that are in DIR already")
     command.add_argument("--quiet", action="store_true", help="no progress and no summary")
+
+
+def _export_argument(command: argparse.ArgumentParser) -> None:
+    from .outputs import DEFAULT_FORMATS, OUTPUT_FORMATS
+
+    command.add_argument(
+        "--export",
+        metavar="FORMATS",
+        help=f"what to write, separated by commas: {', '.join(OUTPUT_FORMATS)}, or all (default: {','.join(DEFAULT_FORMATS)})",
+    )
+
+
+def _formats(options: argparse.Namespace) -> tuple[str, ...]:
+    from .outputs import DEFAULT_FORMATS, OUTPUT_FORMATS
+
+    if options.export is None:
+        return DEFAULT_FORMATS
+    if options.export == "all":
+        return tuple(OUTPUT_FORMATS)
+    chosen = tuple(word.strip() for word in options.export.split(",") if word.strip())
+    unknown = [word for word in chosen if word not in OUTPUT_FORMATS]
+    if unknown or not chosen:
+        raise IFIMeasureError(f"--export is {options.export!r}: there is no format {', '.join(unknown) or 'in it'}; there are {', '.join(OUTPUT_FORMATS)}, and all.")
+    return chosen
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -144,9 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     _quiet_libraries()
     try:
-        return {"series": _series, "measure": _measure, "muscle": _measure, "follow-up": _follow_up, "repeatability": _repeatability, "demo": _demo, "landmarks": _landmarks}[
-            options.command
-        ](options)
+        return _COMMANDS[options.command](options)
     except IFIMeasureError as error:
         message = str(error)
     except BrokenPipeError:
@@ -223,21 +264,22 @@ def _measure(options: argparse.Namespace) -> int:
         raise IFIMeasureError(f"--height is {options.height:g}: it must be meters between 0.3 and 2.6.")
     if options.weight is not None and not 2 <= options.weight <= 400:
         raise IFIMeasureError(f"--weight is {options.weight:g}: it must be kilograms between 2 and 400.")
+    formats = _formats(options)
     study = run_study(options, say)
     kept = {
         k: (str(v) if isinstance(v, Path) else [str(x) for x in v] if isinstance(v, list) else v)
         for k, v in vars(options).items()
-        if k not in ("command", "debug", "force", "quiet", "output")
+        if k not in ("command", "debug", "force", "quiet", "output", "export")
     }
     for key in ("image", "segmentation", "fat_image", "opposed_image", "strokes"):
         if key in kept:
             kept[key] = getattr(options, key).name if getattr(options, key) is not None else None
     kept["landmarks"] = [path.name for path in options.landmarks]
     with outputs.written_whole(options.output) as folder:
-        outputs.write_outputs(study, folder, kept, options.output.name or "IFIMeasure", say)
+        outputs.write_outputs(study, folder, kept, options.output.name or "IFIMeasure", say, formats)
     if not options.quiet:
         _summary(study)
-        print(f"\nResults are in {options.output}; open report.html, or scene.mrb in 3D Slicer.")
+        print(f"\nResults are in {options.output}{'; open report.html, or scene.mrb in 3D Slicer' if formats == outputs.DEFAULT_FORMATS else ''}.")
     return 0
 
 
@@ -402,6 +444,35 @@ def _repeatability(options: argparse.Namespace) -> int:
     return 0
 
 
+def _collect(options: argparse.Namespace) -> int:
+    from .collect import write_collected
+
+    _refuse_existing(options.output, options.force)
+    count, left_out = write_collected(options.folders, options.output, options.long)
+    for sentence in left_out[:20]:
+        print(f"  {sentence}", file=sys.stderr)
+    if len(left_out) > 20:
+        print(f"  … and {len(left_out) - 20} more.", file=sys.stderr)
+    print(f"{count} {'study' if count == 1 else 'studies'} in {options.output}.")
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from . import outputs
+    from .collect import read_document
+
+    formats = _formats(options)
+    outputs.refuse_overwriting(options.output, options.force)
+    document = read_document(options.folder / "study.json")
+    _say("measuring the study again")
+    study = outputs.reopen(options.folder).measure(outputs.placed_by_person(options.folder))
+    study.notes[:0] = [note for note in document.get("notes", []) if note not in study.notes]
+    with outputs.written_whole(options.output) as folder:
+        outputs.write_outputs(study, folder, dict(document.get("options", {})), options.folder.name or "IFIMeasure", _say, formats)
+    print(f"Results are in {options.output}.")
+    return 0
+
+
 def _refuse_existing(path: Path, force: bool) -> None:
     if path.exists() and not force:
         raise IFIMeasureError(f"{path}: there is such a file already; choose another name, or replace it with --force.")
@@ -468,6 +539,18 @@ def _landmarks(options: argparse.Namespace) -> int:
     print(f"{path}: drop it into 3D Slicer and place the points; what you do not place is placed automatically.")
     return 0
 
+
+_COMMANDS = {
+    "series": _series,
+    "measure": _measure,
+    "muscle": _measure,
+    "follow-up": _follow_up,
+    "repeatability": _repeatability,
+    "collect": _collect,
+    "export": _export,
+    "demo": _demo,
+    "landmarks": _landmarks,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

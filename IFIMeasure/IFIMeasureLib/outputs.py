@@ -13,7 +13,7 @@ import shutil
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from . import __version__
+from .collect import read_document, schema_text, wide_columns, wide_row, write_workbook
 from .core.findings import FINDING_COLUMNS, finding_rows
 from .core.follow_up import Examination, examination_of
 from .core.imaging import Volume, read_segmentation, read_volume, write_volume
@@ -33,6 +34,7 @@ from .core.report import report_html
 from .core.study import PreparedStudy, StudyResult, resolve_structures, segment_muscles_together
 from .core.tables import (
     HISTOGRAM_COLUMNS,
+    LANDMARK_COLUMNS,
     MEASUREMENT_COLUMNS,
     MUSCLE_COLUMNS,
     PROFILE_COLUMNS,
@@ -46,13 +48,17 @@ from .core.tables import (
 from .core.values import IFIMeasureError, Side
 
 OUTPUT_FORMATS: dict[str, tuple[str, ...]] = {
-    "tables": ("measurements.csv", "profile.csv", "muscle_sections.csv", "fat_histogram.csv", "findings.csv"),
+    "tables": ("measurements.csv", "measurements.schema.csv", "study.csv", "study.schema.csv", "profile.csv", "muscle_sections.csv", "fat_histogram.csv", "findings.csv"),
     "report": ("report.html",),
     "landmarks": ("landmarks_left.mrk.json", "landmarks_right.mrk.json"),
     "segmentation": ("segmentation.seg.nrrd", "fat_fraction.nrrd"),
     "scene": ("scene.mrb",),
+    "workbook": ("measurements.xlsx",),
 }
 """What can be written, and its files; those with nothing to tell (a side that was not measured, no muscle, no fat fraction) are left out."""
+
+DEFAULT_FORMATS = ("tables", "report", "landmarks", "segmentation", "scene")
+"""What is written where nothing else is said; the others are asked for."""
 
 OUTPUT_FILES = (*(name for names in OUTPUT_FORMATS.values() for name in names), "study.json")
 """Every file of a study's folder; ``study.json`` is always written."""
@@ -118,7 +124,7 @@ def write_outputs(
     options: dict[str, Any],
     name: str,
     say: Callable[[str], None] = lambda text: None,
-    formats: Collection[str] = tuple(OUTPUT_FORMATS),
+    formats: Collection[str] = DEFAULT_FORMATS,
 ) -> None:
     """Write a study's output files into ``folder`` (see :func:`written_whole` for doing it whole).
 
@@ -128,16 +134,18 @@ def write_outputs(
     provenance = describe(study, options)
     if "tables" in formats:
         say("writing tables")
-        (folder / "measurements.csv").write_bytes(csv_text(MEASUREMENT_COLUMNS, measurement_rows(study)).encode())
-        (folder / "profile.csv").write_bytes(csv_text(PROFILE_COLUMNS, profile_rows(study)).encode())
-        findings = finding_rows(study.findings, study.hips) if study.findings else []
         for file, columns, rows in (
-            ("muscle_sections.csv", MUSCLE_COLUMNS, muscle_rows(study)),
-            ("fat_histogram.csv", HISTOGRAM_COLUMNS, histogram_rows(study)),
-            ("findings.csv", FINDING_COLUMNS, findings),
+            ("measurements", MEASUREMENT_COLUMNS, measurement_rows(study)),
+            ("study", wide_columns(), [wide_row(provenance, name)]),
+            ("profile", PROFILE_COLUMNS, profile_rows(study)),
+            ("muscle_sections", MUSCLE_COLUMNS, muscle_rows(study)),
+            ("fat_histogram", HISTOGRAM_COLUMNS, histogram_rows(study)),
+            ("findings", FINDING_COLUMNS, finding_rows(study.findings, study.hips) if study.findings else []),
         ):
             if rows:
-                (folder / file).write_bytes(csv_text(columns, rows).encode())
+                (folder / f"{file}.csv").write_bytes(csv_text(columns, rows).encode())
+            if rows and file in ("measurements", "study"):
+                (folder / f"{file}.schema.csv").write_bytes(schema_text(columns).encode())
     if "report" in formats:
         say("writing the report")
         (folder / "report.html").write_text(report_html(study, provenance), encoding="utf-8")
@@ -146,8 +154,24 @@ def write_outputs(
     if {"landmarks", "segmentation", "scene"} & set(formats):
         say("writing the files for 3D Slicer")
         _write_mrml(study, folder, name, formats)
+    if "workbook" in formats:
+        _write_workbook(study, folder / "measurements.xlsx")
     provenance["outputs"] = {p.name: _sha256(p) for p in sorted(folder.iterdir()) if p.is_file()}
     (folder / "study.json").write_text(json.dumps(provenance, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _write_workbook(study: StudyResult, path: Path) -> None:
+    tables = {
+        "measurements": (MEASUREMENT_COLUMNS, measurement_rows(study)),
+        "profile": (PROFILE_COLUMNS, profile_rows(study)),
+        "muscle": (MUSCLE_COLUMNS, muscle_rows(study)),
+        "fat": (HISTOGRAM_COLUMNS, histogram_rows(study)),
+        "findings": (FINDING_COLUMNS, finding_rows(study.findings, study.hips)),
+        "landmarks": (LANDMARK_COLUMNS, landmark_rows(study)),
+    }
+    dictionary = [{"sheet": name, "column": column, "content": text} for name, (columns, _) in tables.items() for column, text in columns.items()]
+    sheets: dict[str, tuple[Sequence[str], Iterable[dict[str, str]]]] = {name: (list(columns), rows) for name, (columns, rows) in tables.items()}
+    write_workbook(path, {**sheets, "data dictionary": (["sheet", "column", "content"], dictionary)})
 
 
 def _write_fat_fraction(study: StudyResult, path: Path) -> None:
@@ -162,19 +186,20 @@ def reopen(folder: Path) -> PreparedStudy:
 
     The landmarks that a person placed are in :func:`placed_by_person`.
 
-    :raises IFIMeasureError: where the folder lacks segmentation or image.
+    :raises IFIMeasureError: where the folder is none, or lacks the segmentation.
     """
-    document = json.loads((folder / "study.json").read_text(encoding="utf-8"))
+    document = read_document(folder / "study.json")
     path, scene = folder / "segmentation.seg.nrrd", folder / "scene.mrb"
-    for file in (path, scene):
-        if not file.exists():
-            raise IFIMeasureError(f"{file}: it is missing, so the muscle cannot be segmented again; export segmentation and scene, too.")
+    if not path.exists():
+        raise IFIMeasureError(f"{path}: it is missing, so the study cannot be measured again; export the segmentation, too.")
     segmentation = read_segmentation(path)
     subject = Subject(**{key: value for key, value in document["subject"].items() if key in Subject.__dataclass_fields__})
     contrast = document["options"].get("contrast") or ""
-    volume = replace(_image_of_scene(scene), contrast=contrast)
+    volume = _image_of_scene(scene)
+    if volume is not None:
+        volume = replace(volume, contrast=contrast)
     prepared = PreparedStudy(segmentation, resolve_structures(segmentation, None), volume, subject=subject)
-    if contrast in ("t1", "t2fs"):
+    if contrast in ("t1", "t2fs") and volume is not None:
         prepared.images = MuscleImages(volume.grid, **{contrast: volume.array})
     fraction = folder / "fat_fraction.nrrd"
     if fraction.exists():
@@ -233,12 +258,14 @@ def measured_together(examinations: list[Examination], folder: Path, say: Callab
     return measured, notes
 
 
-def _image_of_scene(path: Path) -> Volume:
-    """Read the image out of a scene file."""
+def _image_of_scene(path: Path) -> Volume | None:
+    """Read the image out of a scene file; None where there is none."""
+    if not path.exists():
+        return None
     with tempfile.TemporaryDirectory() as unpacked, zipfile.ZipFile(path) as archive:
         name = next((n for n in archive.namelist() if n.endswith(" image.nrrd")), None)
         if name is None:
-            raise IFIMeasureError(f"{path}: it holds no image, so the muscle cannot be segmented again; measure the study with its image.")
+            return None
         volume = read_volume(Path(archive.extract(name, unpacked)))
         return replace(volume, array=np.array(volume.array), path=path)
 

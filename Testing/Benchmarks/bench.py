@@ -1,6 +1,6 @@
 """Benchmarks: accuracy against known truth, and speed as ratios against what people would use instead.
 
-    python Testing/Benchmarks/bench.py [--only phantom,methods,bodyparts,grids,speed,memory,imports,live,muscle,atrophy,numbers] [--cases 50]
+    python Testing/Benchmarks/bench.py [--only phantom,methods,bodyparts,grids,speed,memory,imports,live,muscle,atrophy,numbers,collect] [--cases 50]
 
 Every figure is measured in this run. Limits stand beside the figures; the exit code is 1 where one is missed.
 """
@@ -672,6 +672,30 @@ def numbers(cases: int) -> None:
     line("volume by surface, difference (theirs is smoothed more)", 100 * abs(own.surface_volume_ml / theirs["surface"] - 1), "%", 2.0)
 
 
+def collect(cases: int) -> None:
+    """One table over 10,000 studies: time, and memory against that of 100."""
+    print("ifimeasure collect")
+    with tempfile.TemporaryDirectory() as text:
+        folder = Path(text)
+        subprocess.run([sys.executable, "-m", "IFIMeasureLib.cli", "demo", "--output", str(folder / "demo")], check=True, capture_output=True)
+        document = (folder / "demo" / "study.json").read_bytes()
+        for number in range(10_000):
+            of = folder / "many" / f"{number // 100:03d}" / f"{number % 100:02d}"
+            of.mkdir(parents=True)
+            (of / "study.json").write_bytes(document)
+        peaks = {}
+        for name, source in (("100", folder / "many" / "000"), ("10,000", folder / "many")):
+            code = (
+                "import resource, sys, time\nfrom IFIMeasureLib.cli import main\nt = time.perf_counter()\n"
+                f"main(['collect', {str(source)!r}, '--output', {str(folder / f'{name}.csv')!r}])\n"
+                "print(time.perf_counter() - t, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+            )
+            printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.splitlines()[-1].split()
+            peaks[name] = float(printed[1])
+            line(f"{name} studies: time", float(printed[0]), "s", 60.0)
+        line("peak memory: 10,000 studies over 100", peaks["10,000"] / peaks["100"], "x", 1.1)
+
+
 def live(cases: int) -> None:
     """The module: dragging, placing, opening and switching, on slicer-core and (the panel) on the stand-in of the application."""
     from IFIMeasureLib.core.imaging import Grid as AnyGrid
@@ -756,7 +780,7 @@ def live(cases: int) -> None:
     line("observers that the drag left behind", len(panel.widget.Observations) - observers, "", 0.0)
 
 
-SECTIONS = {f.__name__: f for f in (phantom, methods, bodyparts, grids, speed, memory, imports, live, muscle, atrophy, numbers)}
+SECTIONS = {f.__name__: f for f in (phantom, methods, bodyparts, grids, speed, memory, imports, live, muscle, atrophy, numbers, collect)}
 
 
 def main() -> int:

@@ -119,6 +119,42 @@ def parse_structure(text: Any, where: str) -> Structure:
     raise IFIMeasureError(f"{where} maps to {text!r}, which is no known structure; use one of {known}, with _left or _right behind it.")
 
 
+TERMINOLOGY_NAME = "IFIMeasure"
+"""Name of our terminology in 3D Slicer."""
+
+SIDE_CODES = {Side.RIGHT: ("SCT", "24028007", "Right"), Side.LEFT: ("SCT", "7771000", "Left")}
+"""Codes of the sides."""
+
+
+def category_code(structure_id: str) -> tuple[str, str, str]:
+    """Return the code (scheme, value, meaning) of the category that a structure belongs to."""
+    muscle = structure_id in ("quadratus_femoris", "gemelli_quadratus_femoris", "reference_muscle")
+    return ("SCT", "91727004", "Muscle") if muscle else ("SCT", "91723000", "Anatomical Structure")
+
+
+def terminology_document(places: dict[str, tuple[str, str, str]]) -> dict[str, Any]:
+    """Return 3D Slicer's terminology file of our structures (segment context of dcmqi's schema).
+
+    :param places: further types that are no segments of ours but may be drawn, as title to code.
+    """
+
+    def coded(code: tuple[str, str, str], **more: Any) -> dict[str, Any]:
+        return {"CodeMeaning": code[2], "CodingSchemeDesignator": code[0], "CodeValue": code[1], **more}
+
+    sides = [coded(code) for code in SIDE_CODES.values()]
+    types: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for definition in definitions().values():
+        more = {"recommendedDisplayRGBValue": list(definition.color), "3dSlicerLabel": definition.id}
+        types.setdefault(category_code(definition.id), []).append(coded(definition.code, **more, **({"Modifier": sides} if definition.sided else {})))
+    for code in places.values():
+        types[category_code("")].append(coded(code, recommendedDisplayRGBValue=[230, 200, 120], Modifier=sides))
+    return {
+        "SegmentationCategoryTypeContextName": TERMINOLOGY_NAME,
+        "@schema": "https://raw.githubusercontent.com/qiicr/dcmqi/master/doc/schemas/segment-context-schema.json#",
+        "SegmentationCodes": {"Category": [coded(category, showAnatomy=False, Type=of) for category, of in types.items()]},
+    }
+
+
 def preset_names() -> list[str]:
     """Return the names of the label presets."""
     return list(read_json("Definitions/structures.json")["presets"])

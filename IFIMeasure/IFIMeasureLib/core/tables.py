@@ -242,11 +242,12 @@ def csv_text(columns: Iterable[str], rows: Iterable[dict[str, Any]]) -> str:
     writer = csv.writer(stream, lineterminator="\r\n")
     writer.writerow(names)
     for row in rows:
-        writer.writerow([_safe(row[name]) for name in names])
+        writer.writerow([safe_text(row[name]) for name in names])
     return stream.getvalue()
 
 
-def _safe(text: Any) -> str:
+def safe_text(text: Any) -> str:
+    """Return a cell's text, behind an apostrophe where a spreadsheet would run it as a formula."""
     value = str(text)
     if value[:1] in ("=", "+", "@", "\t", "\r") or (value[:1] == "-" and not _is_numbers(value)):
         return "'" + value

@@ -17,7 +17,7 @@ from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from vtkmodules.vtkCommonDataModel import vtkImageData
 from vtkmodules.vtkCommonMath import vtkMatrix4x4
 
-from ..core.anatomy import Structure, definitions
+from ..core.anatomy import SIDE_CODES, TERMINOLOGY_NAME, Structure, category_code, definitions
 from ..core.imaging import Grid, Mask, Placement, Segmentation, SegmentRef, Volume, canonical, check_grid, in_reference_geometry
 from ..core.pictures import gray_levels
 from ..core.study import StudyResult
@@ -153,10 +153,9 @@ def replace_voxels(node: Any, segment_id: str, mask: Mask) -> None:
 def terminology_entry(structure_id: str, side: Side | None) -> str:
     """Return a segment's terminology in Slicer's serialized form: category, type, side."""
     scheme, value, meaning = definitions()[structure_id].code
-    muscles = ("quadratus_femoris", "gemelli_quadratus_femoris")
-    category = "SCT^91727004^Muscle" if structure_id in muscles else "SCT^91723000^Anatomical Structure"
-    modifier = {None: "^^", Side.LEFT: "SCT^7771000^Left", Side.RIGHT: "SCT^24028007^Right"}[side]
-    return f"IFIMeasure~{category}~{scheme}^{value}^{meaning}~{modifier}~Anatomic codes - DICOM master list~^^~^^"
+    category = "^".join(category_code(structure_id))
+    modifier = "^".join(SIDE_CODES[side]) if side is not None else "^^"
+    return f"{TERMINOLOGY_NAME}~{category}~{scheme}^{value}^{meaning}~{modifier}~Anatomic codes - DICOM master list~^^~^^"
 
 
 def _reference_geometry(grid: Grid) -> str:

@@ -22,7 +22,7 @@ from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from vtkmodules.vtkCommonCore import reference, vtkDoubleArray, vtkStringArray
 from vtkmodules.vtkCommonDataModel import vtkTable, vtkVector3d
 
-from ..core.anatomy import Structure, definitions, names_of_other_programs, parse_structure, structure_from_name
+from ..core.anatomy import SIDE_CODES, Structure, definitions, names_of_other_programs, parse_structure, structure_from_name
 from ..core.findings import Findings
 from ..core.follow_up import FOLLOW_UP_COLUMNS
 from ..core.imaging import Grid, Mask, Volume
@@ -649,7 +649,8 @@ def guess_structure(segment: Any) -> str:
     if len(parts) < 4:
         return ""
     scheme_value = tuple(parts[2].split("^")[:2])
-    side = {"7771000": Side.LEFT, "24028007": Side.RIGHT}.get((parts[3].split("^") + ["", ""])[1])
+    modifier = (parts[3].split("^") + ["", ""])[1]
+    side = next((side for side, code in SIDE_CODES.items() if code[1] == modifier), None)
     for definition in definitions().values():
         if definition.code[:2] == scheme_value and definition.code[1] != "13024002":  # "tendon" alone says not which
             return Structure(definition.id, side if definition.sided else None).name

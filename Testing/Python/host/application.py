@@ -665,6 +665,8 @@ def start(scene: Any) -> None:
     start.main = main  # type: ignore[attr-defined]
     slicer.mrmlScene = scene
     slicer.app = Application()
+    terminologies = slicer.vtkSlicerTerminologiesModuleLogic()  # the real one
+    slicer.modules = types.SimpleNamespace(terminologies=types.SimpleNamespace(logic=lambda: terminologies))
     slicer.util.mainWindow = lambda: wrap(main)
     slicer.util.errorDisplay = lambda text, **more: HOST.errors.append(text)
     slicer.util.saveScene = _save_scene

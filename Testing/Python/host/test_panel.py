@@ -534,10 +534,24 @@ def test_export_writes_the_files_of_the_command_line_and_refuses_in_one_sentence
     assert "No folder is chosen" in APP.HOST.errors.pop()
     placed.ui.exportFolderSelector.currentPath = str(tmp_path / "out")
     placed.ui.exportSceneCheckBox.checked = False
+    placed.ui.exportWorkbookCheckBox.checked = True
     placed.ui.exportButton.click()
     assert APP.HOST.errors == []
     names = {p.name for p in (tmp_path / "out").iterdir()}
-    assert names == {"measurements.csv", "profile.csv", "report.html", "landmarks_left.mrk.json", "landmarks_right.mrk.json", "segmentation.seg.nrrd", "study.json"}
+    assert names == {
+        "measurements.csv",
+        "measurements.schema.csv",
+        "study.csv",
+        "study.schema.csv",
+        "muscle_sections.csv",
+        "measurements.xlsx",
+        "profile.csv",
+        "report.html",
+        "landmarks_left.mrk.json",
+        "landmarks_right.mrk.json",
+        "segmentation.seg.nrrd",
+        "study.json",
+    }
     text = (tmp_path / "out" / "measurements.csv").read_text()
     assert repr(placed.live.result.hips[Side.LEFT].results["ifs_axial"].value) in text
     placed.ui.exportButton.click()
@@ -694,7 +708,9 @@ def test_the_sample_registers_with_thumbnail_and_checksum_and_loads(panel):
     module = panel.module.IFIMeasure(parent)
     assert parent.title == "IFI Measure" and parent.categories == ["Quantification"]
     assert module.moduleName == "IFIMeasure"
-    APP.HOST.startup[-1]()
+    for slot in APP.HOST.startup[-2:]:
+        slot()
+    assert slicer.modules.terminologies.logic().IsTerminologyContextLoaded("IFIMeasure")
     source = APP.HOST.sample_sources[-1]
     assert Path(source["thumbnailFileName"]).is_file()
     assert source["checksums"] == checksum(sample_labels())

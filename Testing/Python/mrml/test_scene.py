@@ -276,3 +276,22 @@ def test_bones_are_colored_by_the_distance_that_is_measured(headless, study):
         assert scalars[near].min() == pytest.approx(hip.results["ifs_3d"].value, abs=1.5)
     nodes.hide_bones()
     assert nodes.node("bone_femur_left") is None
+
+
+def test_slicer_loads_our_terminology_and_finds_every_segment_in_it(headless, study):
+    from IFIMeasureLib.core.resources import resource_path
+    from IFIMeasureLib.mrml.scene import terminology_entry
+
+    logic = slicer.vtkSlicerTerminologiesModuleLogic()
+    assert logic.LoadTerminologyFromFile(str(resource_path("Terminologies/IFIMeasure.term.json"))) == "IFIMeasure"
+    assert logic.IsTerminologyContextLoaded("IFIMeasure")
+    for structure in study.structures:
+        entry, found = slicer.vtkSlicerTerminologyEntry(), slicer.vtkSlicerTerminologyEntry()
+        assert logic.DeserializeTerminologyEntry(terminology_entry(structure.id, structure.side), entry)
+        assert logic.FindTypeInTerminologyBy3dSlicerLabel("IFIMeasure", structure.id, found)
+        for part in ("GetCategoryObject", "GetTypeObject"):
+            ours, theirs = getattr(entry, part)(), getattr(found, part)()
+            assert [ours.GetCodingSchemeDesignator(), ours.GetCodeValue(), ours.GetCodeMeaning()] == [
+                theirs.GetCodingSchemeDesignator(), theirs.GetCodeValue(), theirs.GetCodeMeaning()
+            ]  # fmt: skip
+        assert found.GetTypeObject().GetHasModifiers()

@@ -1,0 +1,130 @@
+"""One table over many studies, and the same values in every format, to the last printed digit."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import openpyxl
+import pytest
+from IFIMeasureLib.cli import main
+from IFIMeasureLib.collect import wide_columns, write_workbook
+from IFIMeasureLib.core.measurements import MEASUREMENTS
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("collect") / "one"
+    done = subprocess.run([sys.executable, "-m", "IFIMeasureLib.cli", "demo", "--output", str(folder)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def many(demo, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("many")
+    document = json.loads((demo / "study.json").read_text(encoding="utf-8"))
+    for number in range(12):
+        document["series"]["description"] = "=1+1" if number == 3 else f"series {number}"
+        document["findings"] = {"right": {"reader_tear": "partial"}} if number == 5 else {}
+        of = folder / f"group {number % 2}" / f"study {number:02d}"
+        of.mkdir(parents=True)
+        (of / "study.json").write_text(json.dumps(document), encoding="utf-8")
+    return folder
+
+
+def read(path: Path, separator: str = ",") -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream, delimiter=separator))
+
+
+def test_every_study_has_one_row_with_its_values_unit_in_the_name(demo, many, tmp_path, capsys):
+    assert main(["collect", str(many), "--output", str(tmp_path / "all.csv")]) == 0
+    assert "12 studies in" in capsys.readouterr().out
+    rows = read(tmp_path / "all.csv")
+    assert len(rows) == 12 and list(rows[0]) == list(wide_columns())
+    assert [Path(row["study"]).name for row in rows] == [f"study {n:02d}" for n in (*range(0, 12, 2), *range(1, 12, 2))]
+    single = {(row["measurement"], row["side"]): row["value"] for row in read(demo / "measurements.csv")}
+    for row in rows:
+        assert row["ifs_axial_left_mm"] == single["ifs_axial", "left"]
+        assert row["qf_volume_right_ml"] == single["qf_volume", "right"]
+        assert row["intertuberous_distance_mm"] == single["intertuberous_distance", "both"]
+        assert row["qf_lean_volume_left_ml"] == ""
+    assert sum(row["reader_tear_right"] == "partial" for row in rows) == 1
+    assert "'=1+1" in {row["series"] for row in rows}  # no formula when a spreadsheet opens it
+
+
+def test_long_tsv_workbook_and_parquet_hold_the_same_values(many, tmp_path):
+    for name, more in (("all.tsv", []), ("all.xlsx", []), ("all.parquet", []), ("long.csv", ["--long"])):
+        assert main(["collect", str(many), "--output", str(tmp_path / name), *more]) == 0
+    wide = read(tmp_path / "all.tsv", "\t")
+    column = "ifs_3d_right_mm"
+    values = [float(row[column]) for row in wide]
+    sheet = openpyxl.load_workbook(tmp_path / "all.xlsx", read_only=True)["studies"]
+    table = list(sheet.iter_rows(values_only=True))
+    index = table[0].index(column)
+    assert [row[index] for row in table[1:]] == pytest.approx(values, rel=1e-15)  # a workbook holds 16 digits
+    series = table[0].index("series")
+    assert "=1+1" in [row[series] for row in table[1:]]  # text, not run
+    pyarrow = pytest.importorskip("pyarrow.parquet", reason="the package pyarrow is not installed")
+    stored = pyarrow.read_table(tmp_path / "all.parquet").to_pydict()
+    assert stored[column] == values and stored["qf_lean_volume_left_ml"] == [None] * 12
+    long = [float(row["value"]) for row in read(tmp_path / "long.csv") if row["measurement"] == "ifs_3d" and row["side"] == "right"]
+    assert long == values
+    assert len(read(tmp_path / "long.csv")) == 12 * sum(1 if m.compute is None else 2 for m in MEASUREMENTS)
+
+
+def test_damaged_studies_are_left_out_and_named_and_nothing_is_written_where_all_are(demo, tmp_path, capsys):
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "study.json").write_text("{")
+    table = tmp_path / "all.csv"
+    assert main(["collect", str(demo), str(tmp_path / "bad"), "--output", str(table)]) == 0
+    told = capsys.readouterr()
+    assert "1 study in" in told.out and "bad/study.json is damaged" in told.err
+    assert main(["collect", str(tmp_path / "bad"), "--output", str(tmp_path / "none.csv")]) == 1
+    assert not (tmp_path / "none.csv").exists() and not list(tmp_path.glob(".*"))
+    for arguments, message in (
+        ([str(tmp_path / "nowhere"), "--output", str(tmp_path / "x.csv")], "there is no such folder"),
+        ([str(demo), "--output", str(tmp_path / "x.doc")], ".csv, .tsv, .xlsx or .parquet"),
+        ([str(demo), "--output", str(table)], "there is such a file already"),
+        ([str(demo / "sample"), "--output", str(tmp_path / "x.csv")], "there is no study in it"),
+    ):
+        capsys.readouterr()
+        assert main(["collect", *arguments]) == 1
+        assert message in capsys.readouterr().err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["all.csv", "bad"]
+
+
+def test_a_measured_study_is_exported_again_with_equal_values(demo, tmp_path, capsys):
+    assert main(["export", str(demo), "--output", str(tmp_path / "again"), "--export", "tables,workbook"]) == 0
+    assert {p.suffix for p in (tmp_path / "again").iterdir()} == {".csv", ".xlsx", ".json"}
+    before, after = read(demo / "measurements.csv"), read(tmp_path / "again" / "measurements.csv")
+    same = [(a["value"], b["value"]) for a, b in zip(before, after) if not a["measurement"].startswith("qf_volume_partial")]
+    assert all(a == b or float(a) == pytest.approx(float(b), rel=1e-9) for a, b in same)
+    book = openpyxl.load_workbook(tmp_path / "again" / "measurements.xlsx", read_only=True)
+    assert book.sheetnames == ["measurements", "profile", "muscle", "fat", "findings", "landmarks", "data dictionary"]
+    rows = list(book["measurements"].iter_rows(values_only=True))
+    value = rows[0].index("value")
+    for row, expected in zip(rows[1:], after):
+        assert row[value] == (pytest.approx(float(expected["value"]), rel=1e-15) if expected["value"] else None)
+    assert main(["export", str(demo), "--output", str(tmp_path / "x"), "--export", "papyrus"]) == 1
+    assert "there is no format papyrus" in capsys.readouterr().err
+    assert main(["export", str(tmp_path), "--output", str(tmp_path / "x")]) == 1
+    assert "no study that IFIMeasure wrote" in capsys.readouterr().err and not (tmp_path / "x").exists()
+
+
+def test_a_schema_stands_beside_the_tables_as_slicer_reads_it(demo):
+    rows = read(demo / "study.schema.csv")
+    assert [row["columnName"] for row in rows] == list(wide_columns())
+    assert {row["type"] for row in rows} == {"string"} and all(row["description"] for row in rows)
+
+
+def test_text_that_looks_like_a_formula_or_a_link_stays_text(tmp_path):
+    path = tmp_path / "book.xlsx"
+    write_workbook(path, {"sheet": (["a", "b"], [{"a": "=2+3", "b": "http://example.org"}, {"a": "-1.5", "b": "nan"}])})
+    rows = list(openpyxl.load_workbook(path)["sheet"].iter_rows())
+    assert [(cell.value, cell.data_type) for cell in rows[1]] == [("=2+3", "s"), ("http://example.org", "s")]
+    assert rows[2][0].value == -1.5 and rows[2][1].value == "nan"
