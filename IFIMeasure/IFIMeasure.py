@@ -1,6 +1,7 @@
 """IFIMeasure: ischiofemoral impingement measurements in 3D Slicer. Wiring only; the work is done in IFIMeasureLib."""
 
 import contextlib
+import dataclasses
 import logging
 import os
 import pathlib
@@ -103,6 +104,7 @@ class IFIMeasureParameterNode:
     exportSegmentation: bool = True
     exportScene: bool = True
     exportWorkbook: bool = False
+    exportDicom: bool = False
     replaceResults: bool = False
 
 
@@ -642,6 +644,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                 ("segmentation", chosen.exportSegmentation),
                 ("scene", chosen.exportScene),
                 ("workbook", chosen.exportWorkbook),
+                ("dicom", chosen.exportDicom),
             )
             if wanted
         ]
@@ -772,6 +775,13 @@ class IFIMeasureLogic(ScriptedLoadableModuleLogic):
         write_follow_up(self.scene, rows)
         return rows, warnings
 
+    def dicomFiles(self, volumeNode):
+        """Return the files that a volume was loaded from, as the DICOM database of the application knows them; empty where it does not."""
+        uids = (volumeNode.GetAttribute("DICOM.instanceUIDs") or "").split()
+        database = getattr(slicer, "dicomDatabase", None)
+        paths = [database.fileForInstance(uid) for uid in uids] if database is not None else []
+        return tuple(pathlib.Path(path) for path in paths if path) if paths and all(paths) else ()
+
     def export(self, live, folder, formats, replace=False, progress=None):
         """Write the chosen files of a study, all or none; returns the folder.
 
@@ -789,6 +799,8 @@ class IFIMeasureLogic(ScriptedLoadableModuleLogic):
             raise IFIMeasureError(_("Nothing has been measured yet; press 'Place from bones' first."))
         outputs.refuse_overwriting(folder, replace)
         result = live.update(progress=progress)
+        if "dicom" in formats and result.volume is not None:
+            result = dataclasses.replace(result, volume=dataclasses.replace(result.volume, files=self.dicomFiles(live.nodes.volume)))
         with outputs.written_whole(folder) as beside:
             outputs.write_outputs(result, beside, {"module": True, "study": live.nodes.name}, live.nodes.name, progress or (lambda text: None), formats)
         logging.info("IFIMeasure exported %s to %s", live.nodes.name, folder)

@@ -104,8 +104,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     export.add_argument("folder", type=Path, metavar="DIR", help="folder that 'measure' or 'muscle' wrote")
     export.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the files")
+    export.add_argument("--image", type=Path, metavar="DICOM_FOLDER", help="the DICOM folder that was measured; needed for the format dicom alone")
     _export_argument(export)
     export.add_argument("--force", action="store_true", help="replace results that are there already")
+
+    show = commands.add_parser("show", help="print the measurements of a DICOM structured report (TID 1500)")
+    show.add_argument("report", type=Path, metavar="SR.dcm")
 
     demo = commands.add_parser("demo", help="make a sample study, measure it, and compare with its true values")
     demo.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for sample and results")
@@ -465,11 +469,32 @@ def _export(options: argparse.Namespace) -> int:
     outputs.refuse_overwriting(options.output, options.force)
     document = read_document(options.folder / "study.json")
     _say("measuring the study again")
-    study = outputs.reopen(options.folder).measure(outputs.placed_by_person(options.folder))
+    prepared = outputs.reopen(options.folder)
+    if options.image is not None:
+        prepared.volume = _measured_series(options.image, document)
+    study = prepared.measure(outputs.placed_by_person(options.folder))
     study.notes[:0] = [note for note in document.get("notes", []) if note not in study.notes]
     with outputs.written_whole(options.output) as folder:
         outputs.write_outputs(study, folder, dict(document.get("options", {})), options.folder.name or "IFIMeasure", _say, formats)
     print(f"Results are in {options.output}.")
+    return 0
+
+
+def _measured_series(folder: Path, document: dict[str, Any]) -> Any:
+    """Read the DICOM series that a study was measured with, by its UID."""
+    from .core.dicom_series import read_series, scan_folder
+
+    uid = document.get("series", {}).get("uid", "")
+    for series in scan_folder(folder, _say):
+        if uid and series.tags.get("SeriesInstanceUID") == uid:
+            return replace(read_series(series), contrast=document.get("options", {}).get("contrast") or "")
+    raise IFIMeasureError(f"{folder}: the series that was measured ({uid or 'unknown: no DICOM series was measured'}) is not in it; give the folder that was measured.")
+
+
+def _show(options: argparse.Namespace) -> int:
+    from .dicom_results import show_report
+
+    _print_table([("measurement", "side", "value", "method"), *show_report(options.report)])
     return 0
 
 
@@ -548,6 +573,7 @@ _COMMANDS = {
     "repeatability": _repeatability,
     "collect": _collect,
     "export": _export,
+    "show": _show,
     "demo": _demo,
     "landmarks": _landmarks,
 }

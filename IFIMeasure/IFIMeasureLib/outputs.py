@@ -46,6 +46,7 @@ from .core.tables import (
     profile_rows,
 )
 from .core.values import IFIMeasureError, Side
+from .fhir import fhir_bundle
 
 OUTPUT_FORMATS: dict[str, tuple[str, ...]] = {
     "tables": ("measurements.csv", "measurements.schema.csv", "study.csv", "study.schema.csv", "profile.csv", "muscle_sections.csv", "fat_histogram.csv", "findings.csv"),
@@ -54,6 +55,8 @@ OUTPUT_FORMATS: dict[str, tuple[str, ...]] = {
     "segmentation": ("segmentation.seg.nrrd", "fat_fraction.nrrd"),
     "scene": ("scene.mrb",),
     "workbook": ("measurements.xlsx",),
+    "dicom": ("report.dcm", "segmentation.dcm"),
+    "fhir": ("fhir.json",),
 }
 """What can be written, and its files; those with nothing to tell (a side that was not measured, no muscle, no fat fraction) are left out."""
 
@@ -154,6 +157,15 @@ def write_outputs(
     if {"landmarks", "segmentation", "scene"} & set(formats):
         say("writing the files for 3D Slicer")
         _write_mrml(study, folder, name, formats)
+    if "fhir" in formats:
+        date = provenance["series"].get("date", "")
+        day = f"{date[:4]}-{date[4:6]}-{date[6:8]}" if len(date) == 8 and date.isdigit() else ""
+        (folder / "fhir.json").write_text(json.dumps(fhir_bundle(study, provenance["created"], __version__, day), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    if "dicom" in formats:
+        from .dicom_results import write_dicom
+
+        say("writing DICOM")
+        write_dicom(study, folder)
     if "workbook" in formats:
         _write_workbook(study, folder / "measurements.xlsx")
     provenance["outputs"] = {p.name: _sha256(p) for p in sorted(folder.iterdir()) if p.is_file()}

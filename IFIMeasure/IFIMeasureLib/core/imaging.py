@@ -215,6 +215,22 @@ def cropped(mask: Mask) -> Mask:
     return Mask(mask.array[box], mask.grid.cropped(box), cut)
 
 
+def placed(mask: Mask, grid: Grid) -> Array:
+    """Return a mask on a grid whose voxels are its own, (I, J, K) bool; what lies outside the grid is left out.
+
+    :raises ValueError: where the voxels are others.
+    """
+    offset = grid.to_ijk(mask.grid.affine[:3, 3])
+    start = np.round(offset).astype(int)
+    if np.abs(offset - start).max() > 0.01 or not np.allclose(mask.grid.affine[:3, :3], grid.affine[:3, :3], atol=1e-4):
+        raise ValueError("the mask lies on other voxels")
+    whole = np.zeros(grid.shape, bool)
+    low, high = np.maximum(start, 0), np.minimum(start + mask.array.shape, grid.shape)
+    if (low < high).all():
+        whole[tuple(slice(int(a), int(b)) for a, b in zip(low, high))] = mask.array[tuple(slice(int(a), int(b)) for a, b in zip(low - start, high - start))]
+    return whole
+
+
 ALL_EDGES = frozenset((axis, end) for axis in range(3) for end in (-1, 1))
 """Every edge of an image: what touches one may be cut off there."""
 

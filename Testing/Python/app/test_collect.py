@@ -128,3 +128,54 @@ def test_text_that_looks_like_a_formula_or_a_link_stays_text(tmp_path):
     rows = list(openpyxl.load_workbook(path)["sheet"].iter_rows())
     assert [(cell.value, cell.data_type) for cell in rows[1]] == [("=2+3", "s"), ("http://example.org", "s")]
     assert rows[2][0].value == -1.5 and rows[2][1].value == "nan"
+
+
+def test_one_study_has_the_same_values_in_every_format(demo, tmp_path):
+    """Tables, workbook, study.json, report, structured report, FHIR and scene: equal to the last digit that each prints."""
+    import re
+    import zipfile
+
+    from fhir.resources.bundle import Bundle
+    from IFIMeasureLib.core.measurements import measurement
+    from IFIMeasureLib.core.values import number_text, unit_text
+    from IFIMeasureLib.dicom_results import show_report
+
+    out = tmp_path / "all"
+    call = ["measure", str(demo / "sample" / "dicom"), "--series", "2", "--segmentation", str(demo / "sample" / "segmentation.seg.nrrd"), "--contrast", "t1"]
+    assert main([*call, "--finding", "right:reader_edema=mild", "--export", "all", "--quiet", "--output", str(out)]) == 0
+    rows = {(row["measurement"], row["side"]): row for row in read(out / "measurements.csv")}
+    values = {key: float(row["value"]) for key, row in rows.items() if row["value"]}
+    assert len(values) > 35
+    document = json.loads((out / "study.json").read_text(encoding="utf-8"))
+    assert {(row["measurement"], row["side"]): row["value"] for row in document["measurements"]} == {key: row["value"] for key, row in rows.items()}
+    wide = read(out / "study.csv")[0]
+    assert sorted(v for k, v in wide.items() if v and k.endswith(("_mm", "_deg", "_ml", "_percent", "_mm2")) and not k.startswith("spacing")) == sorted(
+        row["value"] for row in rows.values() if row["value"] and row["unit"] != "1"
+    )
+    sheet = list(openpyxl.load_workbook(out / "measurements.xlsx", read_only=True)["measurements"].iter_rows(values_only=True))
+    of = {name: sheet[0].index(name) for name in ("measurement", "side", "value")}
+    assert {(r[of["measurement"]], r[of["side"]]): r[of["value"]] for r in sheet[1:] if r[of["value"]] is not None} == pytest.approx(values, rel=1e-15)
+    report = {(title, side): float(value.split()[0]) for title, side, value, method in show_report(out / "report.dcm") if method != "reader"}
+    assert report == {(rows[key]["title"][:64], key[1]): value for key, value in values.items()}
+    bundle = json.loads((out / "fhir.json").read_text(encoding="utf-8"))
+    Bundle.model_validate(bundle)
+    fhir = {}
+    for entry in bundle["entry"][1:]:
+        resource = entry["resource"]
+        if "valueQuantity" in resource:
+            fhir[resource["code"]["coding"][0]["code"].lower(), resource["bodySite"]["text"].split()[0]] = resource["valueQuantity"]["value"]
+        elif "dataAbsentReason" in resource:
+            assert resource["dataAbsentReason"]["text"]
+    assert fhir == values
+    assert [e["resource"]["valueCodeableConcept"]["text"] for e in bundle["entry"] if "valueCodeableConcept" in e["resource"]] == ["mild"]
+    assert "PHANTOM" not in json.dumps(bundle)
+    with zipfile.ZipFile(out / "scene.mrb") as archive:
+        name = next(n for n in archive.namelist() if n.endswith(" measurements.tsv"))
+        scene = [line.split("\t") for line in archive.read(name).decode().splitlines()]
+    at = {column.strip('"'): n for n, column in enumerate(scene[0])}
+    stored = {(line[at["measurement"]].strip('"'), line[at["side"]].strip('"')): line[at["value"]].strip('"') for line in scene[1:]}
+    assert {key: float(text) for key, text in stored.items() if text} == values
+    page = re.sub(r"<[^>]+>", " ", (out / "report.html").read_text(encoding="utf-8"))
+    for (key, _), value in values.items():
+        definition = measurement(key)
+        assert f"{number_text(value, definition.decimals)}{unit_text(definition.unit)}" in page, key

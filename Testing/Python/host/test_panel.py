@@ -554,6 +554,11 @@ def test_export_writes_the_files_of_the_command_line_and_refuses_in_one_sentence
     }
     text = (tmp_path / "out" / "measurements.csv").read_text()
     assert repr(placed.live.result.hips[Side.LEFT].results["ifs_axial"].value) in text
+    placed.ui.exportDicomCheckBox.checked = True
+    placed.ui.replaceCheckBox.checked = True
+    placed.ui.exportButton.click()
+    assert "refer to the DICOM series that was measured, and there is none" in APP.HOST.errors.pop()
+    placed.ui.exportDicomCheckBox.checked = placed.ui.replaceCheckBox.checked = False
     placed.ui.exportButton.click()
     assert "there are results already" in APP.HOST.errors.pop()
     placed.ui.replaceCheckBox.checked = True

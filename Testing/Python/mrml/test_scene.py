@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -295,3 +296,36 @@ def test_slicer_loads_our_terminology_and_finds_every_segment_in_it(headless, st
                 theirs.GetCodingSchemeDesignator(), theirs.GetCodeValue(), theirs.GetCodeMeaning()
             ]  # fmt: skip
         assert found.GetTypeObject().GetHasModifiers()
+
+
+def test_studies_of_a_scene_are_followed_with_their_muscles_found_together(headless):
+    from IFIMeasureLib.core.imaging import Volume
+    from IFIMeasureLib.core.phantom import Phantom
+    from IFIMeasureLib.core.sample import sample_grid
+    from IFIMeasureLib.mrml.live import LiveStudy, follow_studies
+    from IFIMeasureLib.mrml.sample_scene import add_sample_bones
+    from IFIMeasureLib.mrml.scene import add_volume
+
+    grid = sample_grid((0.9, 0.9, 3.0))
+    lives = []
+    for seed, date in ((1, "2024-03-01"), (2, "20250301")):
+        bones = add_sample_bones(headless.scene)
+        for side in Side:
+            bones.GetSegmentation().RemoveSegment(f"quadratus_femoris_{side.value}")
+        nodes = StudyNodes.create(headless.scene, f"visit {seed}")
+        nodes.segmentation, nodes.contrast, nodes.date = bones, "t1", date
+        nodes.volume = add_volume(headless.scene, Volume(Phantom(seed=seed).image(grid, "t1"), grid, Path("t1")), f"T1 {seed}")
+        live = LiveStudy(nodes)
+        live.place_from_bones()
+        live.segment_muscles()
+        lives.append(live)
+    before = {side: lives[0].result.hips[side].results["qf_volume"].value for side in Side}
+    rows, warnings = follow_studies(lives[::-1], 3.6, together=True)
+    assert any("(right, left) was found in all studies together" in warning for warning in warnings)
+    for side in Side:
+        row = next(row for row in rows if row["measurement"] == "qf_volume_partial" and row["side"] == side.value)
+        assert (row["first_date"], row["date"]) == ("2024-03-01", "2025-03-01")
+        assert abs(float(row["change_percent"])) < 2.0  # the same muscle under other noise
+        now = lives[0].result.hips[side].results["qf_volume"].value
+        assert now == pytest.approx(before[side], rel=0.1)
+        assert lives[0].nodes.made_here(f"quadratus_femoris_{side.value}")
