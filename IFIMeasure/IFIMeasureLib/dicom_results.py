@@ -6,6 +6,7 @@ archive needs it. Points are LPS millimeter in the series' frame of reference.
 
 from __future__ import annotations
 
+import datetime
 import importlib.util
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,36 @@ def write_dicom(study: StudyResult, folder: Path) -> None:
     report = _report(study, sources, segmentation, numbers)
     segmentation.save_as(folder / "segmentation.dcm")
     report.save_as(folder / "report.dcm")
+
+
+def write_encapsulated_pdf(study: StudyResult, pdf: bytes, path: Path) -> None:
+    """Write a PDF as DICOM (Encapsulated PDF Storage) in the study of the measured series.
+
+    :raises IFIMeasureError: as :func:`write_dicom`.
+    """
+    from highdicom import UID
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.uid import EncapsulatedPDFStorage, ExplicitVRLittleEndian
+
+    source = _sources(study)[0]
+    now = datetime.datetime.now()
+    d = pydicom.Dataset()
+    for keyword in (
+        "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyInstanceUID", "StudyID", "StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName"
+    ):  # fmt: skip
+        setattr(d, keyword, source.get(keyword, ""))
+    d.SOPClassUID, d.SOPInstanceUID, d.SeriesInstanceUID = EncapsulatedPDFStorage, UID(), UID()
+    d.Modality, d.ConversionType, d.Manufacturer, d.ManufacturerModelName, d.SoftwareVersions = "DOC", "WSD", _MANUFACTURER, _MODEL, __version__
+    d.SeriesNumber, d.InstanceNumber, d.BurnedInAnnotation, d.SeriesDescription = _series_number([source], 3), 1, "NO", "IFIMeasure report"
+    d.ContentDate, d.ContentTime, d.AcquisitionDateTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S"), ""
+    title = pydicom.Dataset()
+    title.CodeValue, title.CodingSchemeDesignator, title.CodeMeaning = "126000", "DCM", "Imaging Measurement Report"
+    d.DocumentTitle, d.ConceptNameCodeSequence, d.MIMETypeOfEncapsulatedDocument = "Ischiofemoral impingement: measurements", [title], "application/pdf"
+    d.EncapsulatedDocumentLength, d.EncapsulatedDocument = len(pdf), pdf + b"\0" * (len(pdf) % 2)
+    d.file_meta = FileMetaDataset()
+    d.file_meta.MediaStorageSOPClassUID, d.file_meta.MediaStorageSOPInstanceUID = d.SOPClassUID, d.SOPInstanceUID
+    d.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    d.save_as(path, enforce_file_format=True)
 
 
 def _sources(study: StudyResult) -> list[pydicom.Dataset]:

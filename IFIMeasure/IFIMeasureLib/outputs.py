@@ -51,6 +51,7 @@ from .fhir import fhir_bundle
 OUTPUT_FORMATS: dict[str, tuple[str, ...]] = {
     "tables": ("measurements.csv", "measurements.schema.csv", "study.csv", "study.schema.csv", "profile.csv", "muscle_sections.csv", "fat_histogram.csv", "findings.csv"),
     "report": ("report.html",),
+    "pdf": ("report.pdf", "report_pdf.dcm"),
     "landmarks": ("landmarks_left.mrk.json", "landmarks_right.mrk.json"),
     "segmentation": ("segmentation.seg.nrrd", "fat_fraction.nrrd"),
     "scene": ("scene.mrb",),
@@ -152,6 +153,9 @@ def write_outputs(
     if "report" in formats:
         say("writing the report")
         (folder / "report.html").write_text(report_html(study, provenance), encoding="utf-8")
+    if "pdf" in formats:
+        say("writing the report as PDF")
+        _write_pdf(study, report_html(study, provenance), folder, "dicom" in formats)
     if "segmentation" in formats:
         _write_fat_fraction(study, folder / "fat_fraction.nrrd")
     if {"landmarks", "segmentation", "scene"} & set(formats):
@@ -170,6 +174,20 @@ def write_outputs(
         _write_workbook(study, folder / "measurements.xlsx")
     provenance["outputs"] = {p.name: _sha256(p) for p in sorted(folder.iterdir()) if p.is_file()}
     (folder / "study.json").write_text(json.dumps(provenance, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _write_pdf(study: StudyResult, page: str, folder: Path, as_dicom: bool) -> None:
+    """Write the report as PDF, and that once more as DICOM's encapsulated PDF where DICOM is written."""
+    try:
+        import weasyprint
+    except (ImportError, OSError):  # OSError: the package is there, the library Pango that it draws with is not
+        raise IFIMeasureError("A PDF needs the package weasyprint and the library Pango, which are not installed; install them, or print report.html from a browser.") from None
+    pdf = weasyprint.HTML(string=page).write_pdf()
+    (folder / "report.pdf").write_bytes(pdf)
+    if as_dicom:
+        from .dicom_results import write_encapsulated_pdf
+
+        write_encapsulated_pdf(study, pdf, folder / "report_pdf.dcm")
 
 
 def _write_workbook(study: StudyResult, path: Path) -> None:

@@ -112,11 +112,9 @@ def axial_picture(study: StudyResult, level: float, ids: tuple[str, ...] = ("ifs
             parts.append(f'<line x1="{a[0]:.2f}" y1="{a[1]:.2f}" x2="{b[0]:.2f}" y2="{b[1]:.2f}" stroke="{color}" stroke-width="2"{dash}/>')
             for end in (a, b):
                 parts.append(f'<circle cx="{end[0]:.2f}" cy="{end[1]:.2f}" r="2.6" fill="{color}" stroke="black"/>')
-            parts.append(
-                f'<text x="{middle[0]:.1f}" y="{max(a[1], b[1]) + up:.1f}" text-anchor="middle" fill="{color}" stroke="black" stroke-width="3" paint-order="stroke" font-size="15">{label}</text>'
-            )
+            parts.append(_outlined(label, middle[0], max(a[1], b[1]) + up, "middle", color, 15))
     for word, place, anchor in (("R", 6, "start"), ("L", width - 6, "end")):
-        parts.append(f'<text x="{place}" y="20" text-anchor="{anchor}" fill="white" stroke="black" stroke-width="3" paint-order="stroke" font-size="18">{word}</text>')
+        parts.append(_outlined(word, place, 20, anchor, "white", 18))
     caption = f"Axial plane at S {level:.1f} mm; the patient's right is on the left."
     return Picture(caption, _svg(width, height, parts, caption))
 
@@ -138,6 +136,12 @@ def _outline(mask: Mask, level: float) -> Array:
     plane = _plane(mask.array, mask.grid, x, y, level, 1 if mask.grid.spacing.max() < 2 else 0)
     lines = contour_lines(scipy.ndimage.gaussian_filter(plane, 0.6).T - 0.5)
     return np.concatenate([np.array([x[0], y[0]]) + h * lines, np.full((len(lines), 2, 1), level)], axis=2)
+
+
+def _outlined(text: str, x: float, y: float, anchor: str, color: str, size: int) -> str:
+    """Text with a dark outline, drawn in two passes: not every program that prints SVG knows the order of painting."""
+    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}"'
+    return f'<text {place} fill="black" stroke="black" stroke-width="3" aria-hidden="true">{text}</text><text {place} fill="{color}">{text}</text>'
 
 
 def gray_levels(array: Array) -> tuple[float, float]:

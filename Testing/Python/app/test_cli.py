@@ -23,7 +23,17 @@ from IFIMeasureLib.outputs import OUTPUT_FILES
 
 needs_mr = pytest.mark.skipif(not (SHARED / "hip_mr").exists(), reason="the real MR study is not here")
 
-WRITTEN = set(OUTPUT_FILES) - {"fat_fraction.nrrd", "fat_histogram.csv", "findings.csv", "measurements.xlsx", "report.dcm", "segmentation.dcm", "fhir.json"}
+WRITTEN = set(OUTPUT_FILES) - {
+    "fat_fraction.nrrd",
+    "fat_histogram.csv",
+    "findings.csv",
+    "measurements.xlsx",
+    "report.dcm",
+    "segmentation.dcm",
+    "fhir.json",
+    "report.pdf",
+    "report_pdf.dcm",
+}
 """What a study without Dixon images and without a reader's findings gives, where no workbook is asked for."""
 
 
