@@ -111,6 +111,19 @@ def build_parser() -> argparse.ArgumentParser:
     show = commands.add_parser("show", help="print the measurements of a DICOM structured report (TID 1500)")
     show.add_argument("report", type=Path, metavar="SR.dcm")
 
+    where = (
+        "URL of the archive (https://…/dicom-web), or a JSON file with url, user, password, token, certificate; credentials else from IFIMEASURE_ARCHIVE_USER, …_PASSWORD, …_TOKEN"
+    )
+    pull = commands.add_parser("pull", help="list an archive's studies, or fetch one, over DICOMweb")
+    pull.add_argument("--archive", required=True, metavar="ARCHIVE", help=where)
+    pull.add_argument("--find", action="append", default=[], metavar="KEYWORD=VALUE", help="list studies with this (PatientID=…, StudyDate=20240101-20241231); repeatable")
+    pull.add_argument("--study", metavar="UID", help="study to fetch")
+    pull.add_argument("--series", metavar="UID", default="", help="fetch this series of it alone")
+    pull.add_argument("--output", type=Path, metavar="DIR", help="folder for what is fetched")
+    push = commands.add_parser("push", help="store DICOM results in an archive, over DICOMweb")
+    push.add_argument("results", type=Path, nargs="+", metavar="PATH", help="DICOM files, or folders of results that hold them")
+    push.add_argument("--archive", required=True, metavar="ARCHIVE", help=where)
+
     demo = commands.add_parser("demo", help="make a sample study, measure it, and compare with its true values")
     demo.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for sample and results")
     demo.add_argument("--seed", type=int, default=1, help="seed of noise and bias (default: 1)")
@@ -498,6 +511,37 @@ def _show(options: argparse.Namespace) -> int:
     return 0
 
 
+def _pull(options: argparse.Namespace) -> int:
+    from .archive import find_studies, pull_study, read_archive
+
+    archive = read_archive(options.archive)
+    if options.study is None:
+        filters = dict(text.partition("=")[::2] for text in options.find)
+        if not all(filters.values()):
+            raise IFIMeasureError(f"--find is {' '.join(options.find)!r}: it must read as PatientID=1234.")
+        found = find_studies(archive, filters)
+        if not found:
+            raise IFIMeasureError(f"the archive has no study that matches {', '.join(options.find) or 'anything'}.")
+        _print_table([tuple(found[0]), *(tuple(row.values()) for row in found)])
+        return 0
+    if options.output is None:
+        raise IFIMeasureError("--study needs --output, the folder for what is fetched.")
+    count = pull_study(archive, options.study, options.output, options.series, _say)
+    print(f"{count} objects are in {options.output}; measure them with: ifimeasure measure {options.output} --segmentation …")
+    return 0
+
+
+def _push(options: argparse.Namespace) -> int:
+    from .archive import push_files, read_archive
+
+    paths: list[Path] = []
+    for path in options.results:
+        paths += sorted(path.glob("*.dcm")) if path.is_dir() else [path]
+    stored, there = push_files(read_archive(options.archive), paths, _say)
+    print(f"{stored} stored{f', {there} were there already' if there else ''}.")
+    return 0
+
+
 def _refuse_existing(path: Path, force: bool) -> None:
     if path.exists() and not force:
         raise IFIMeasureError(f"{path}: there is such a file already; choose another name, or replace it with --force.")
@@ -574,6 +618,8 @@ _COMMANDS = {
     "collect": _collect,
     "export": _export,
     "show": _show,
+    "pull": _pull,
+    "push": _push,
     "demo": _demo,
     "landmarks": _landmarks,
 }
