@@ -163,6 +163,8 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.weightSpinBox.connect("valueChanged(double)", self.onSubjectChanged)
         self.ui.dateLineEdit.connect("editingFinished()", self.onDateChanged)
         self.ui.followUpButton.connect("clicked()", self.onFollowUp)
+        self.ui.totalSegmentatorButton.visible = hasattr(slicer.modules, "totalsegmentator")
+        self.ui.totalSegmentatorButton.connect("clicked()", self.onTotalSegmentator)
         self.ui.placeFromBonesButton.connect("clicked()", self.onPlaceFromBones)
         self.ui.placeButton.connect("toggled(bool)", self.onPlaceToggled)
         self.ui.jumpButton.connect("clicked()", self.onJump)
@@ -373,6 +375,15 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self._live is not None:
             self._live.nodes.mapping = {**self._live.nodes.mapping, segmentId: structure}
             self.onBonesModified()
+
+    def onTotalSegmentator(self):
+        """Go to the TotalSegmentator extension, with this study's volume as its input."""
+        volume = None if self._parameterNode is None else self._parameterNode.volume
+        slicer.util.selectModule("TotalSegmentator")
+        widget = slicer.modules.totalsegmentator.widgetRepresentation().self()
+        selector = getattr(getattr(widget, "ui", None), "inputVolumeSelector", None)
+        if selector is not None and volume is not None:
+            selector.setCurrentNode(volume)
 
     # -- changes of the scene
 

@@ -183,6 +183,7 @@ def _export_argument(command: argparse.ArgumentParser) -> None:
         metavar="FORMATS",
         help=f"what to write, separated by commas: {', '.join(OUTPUT_FORMATS)}, or all (default: {','.join(DEFAULT_FORMATS)})",
     )
+    command.add_argument("--identified", action="store_true", help="name the patient in the report (DICOM results always do, as an archive needs it)")
 
 
 def _formats(options: argparse.Namespace) -> tuple[str, ...]:
@@ -286,14 +287,14 @@ def _measure(options: argparse.Namespace) -> int:
     kept = {
         k: (str(v) if isinstance(v, Path) else [str(x) for x in v] if isinstance(v, list) else v)
         for k, v in vars(options).items()
-        if k not in ("command", "debug", "force", "quiet", "output", "export")
+        if k not in ("command", "debug", "force", "quiet", "output", "export", "identified")
     }
     for key in ("image", "segmentation", "fat_image", "opposed_image", "strokes"):
         if key in kept:
             kept[key] = getattr(options, key).name if getattr(options, key) is not None else None
     kept["landmarks"] = [path.name for path in options.landmarks]
     with outputs.written_whole(options.output) as folder:
-        outputs.write_outputs(study, folder, kept, options.output.name or "IFIMeasure", say, formats)
+        outputs.write_outputs(study, folder, kept, options.output.name or "IFIMeasure", say, formats, options.identified)
     if not options.quiet:
         _summary(study)
         print(f"\nResults are in {options.output}{'; open report.html, or scene.mrb in 3D Slicer' if formats == outputs.DEFAULT_FORMATS else ''}.")
@@ -488,7 +489,7 @@ def _export(options: argparse.Namespace) -> int:
     study = prepared.measure(outputs.placed_by_person(options.folder))
     study.notes[:0] = [note for note in document.get("notes", []) if note not in study.notes]
     with outputs.written_whole(options.output) as folder:
-        outputs.write_outputs(study, folder, dict(document.get("options", {})), options.folder.name or "IFIMeasure", _say, formats)
+        outputs.write_outputs(study, folder, dict(document.get("options", {})), options.folder.name or "IFIMeasure", _say, formats, options.identified)
     print(f"Results are in {options.output}.")
     return 0
 

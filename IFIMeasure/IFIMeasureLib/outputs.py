@@ -129,10 +129,12 @@ def write_outputs(
     name: str,
     say: Callable[[str], None] = lambda text: None,
     formats: Collection[str] = DEFAULT_FORMATS,
+    identified: bool = False,
 ) -> None:
     """Write a study's output files into ``folder`` (see :func:`written_whole` for doing it whole).
 
     :param formats: keys of :data:`OUTPUT_FORMATS`.
+    :param identified: whether the report names the patient.
     :raises IFIMeasureError: for a study of landmarks alone.
     """
     provenance = describe(study, options)
@@ -152,10 +154,10 @@ def write_outputs(
                 (folder / f"{file}.schema.csv").write_bytes(schema_text(columns).encode())
     if "report" in formats:
         say("writing the report")
-        (folder / "report.html").write_text(report_html(study, provenance), encoding="utf-8")
+        (folder / "report.html").write_text(report_html(study, provenance, identified), encoding="utf-8")
     if "pdf" in formats:
         say("writing the report as PDF")
-        _write_pdf(study, report_html(study, provenance), folder, "dicom" in formats)
+        _write_pdf(study, report_html(study, provenance, identified), folder, "dicom" in formats)
     if "segmentation" in formats:
         _write_fat_fraction(study, folder / "fat_fraction.nrrd")
     if {"landmarks", "segmentation", "scene"} & set(formats):

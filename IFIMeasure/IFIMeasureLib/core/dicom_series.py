@@ -18,7 +18,7 @@ _TAGS = [
     "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID", "Modality",
     "SeriesNumber", "SeriesDescription", "ProtocolName", "ImageType", "Rows", "Columns", "PixelSpacing",
     "ImagePositionPatient", "ImageOrientationPatient", "SliceThickness", "SpacingBetweenSlices", "NumberOfFrames",
-    "PatientPosition", "PatientSex", "PatientAge", "PatientBirthDate", "PatientSize", "PatientWeight", "StudyDate",
+    "PatientPosition", "PatientName", "PatientID", "PatientSex", "PatientAge", "PatientBirthDate", "PatientSize", "PatientWeight", "StudyDate",
     "SeriesDate", "BodyPartExamined", "InstanceNumber", "EchoTime", "RepetitionTime", "SequenceName", "PatientIdentityRemoved",
     "SamplesPerPixel", "MRAcquisitionType", "TemporalPositionIdentifier",
 ]  # fmt: skip

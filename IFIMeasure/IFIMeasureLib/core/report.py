@@ -1,6 +1,6 @@
 """The report of a study: one self-contained HTML file, readable in gray, printable on A4 and Letter.
 
-It names no patient. All text from outside is escaped.
+It names no patient unless that is asked for. All text from outside is escaped.
 """
 
 from __future__ import annotations
@@ -32,12 +32,16 @@ tr { break-inside: avoid; } h2 { break-after: avoid; }
 """
 
 
-def report_html(study: StudyResult, provenance: dict[str, Any]) -> str:
+def report_html(study: StudyResult, provenance: dict[str, Any], identified: bool = False) -> str:
     """Return the report as an HTML document.
 
     :param provenance: what ``study.json`` holds of versions, inputs and options.
+    :param identified: whether the patient's name and id stand in it, where the image has them.
     """
     body = ["<h1>Ischiofemoral impingement: measurements</h1>", f'<p class="quiet">{_header(study, provenance)}</p>']
+    if identified and study.volume is not None:
+        known = [study.volume.tags.get(key, "").replace("^", " ").strip() for key in ("PatientName", "PatientID")]
+        body.insert(1, f"<p><b>{_text(' · '.join(text for text in known if text) or 'The image has no name and no id of the patient.')}</b></p>")
     body.append('<p class="note">Measurements for research. Not a medical device, no diagnosis: published values stand beside the numbers, not a judgment.</p>')
     for note in study.notes:
         body.append(f'<p class="note">{_text(note)}</p>')

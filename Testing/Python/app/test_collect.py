@@ -125,6 +125,14 @@ def test_a_measured_study_is_exported_again_with_equal_values(demo, tmp_path, ca
     assert "no study that IFIMeasure wrote" in capsys.readouterr().err and not (tmp_path / "x").exists()
 
 
+def test_the_report_names_the_patient_only_where_that_is_asked_for(demo, tmp_path):
+    call = ["measure", str(demo / "sample" / "dicom"), "--series", "2", "--segmentation", str(demo / "sample" / "segmentation.seg.nrrd"), "--export", "report", "--quiet"]
+    assert main([*call, "--identified", "--output", str(tmp_path / "named")]) == 0
+    assert "IFIMeasure Phantom · PHANTOM1" in (tmp_path / "named" / "report.html").read_text(encoding="utf-8")
+    assert "PHANTOM1" not in (tmp_path / "named" / "study.json").read_text(encoding="utf-8")
+    assert "PHANTOM1" not in (demo / "report.html").read_text(encoding="utf-8")
+
+
 def test_a_schema_stands_beside_the_tables_as_slicer_reads_it(demo):
     rows = read(demo / "study.schema.csv")
     assert [row["columnName"] for row in rows] == list(wide_columns())

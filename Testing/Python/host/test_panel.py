@@ -486,6 +486,22 @@ def test_what_a_reader_found_is_kept_with_the_study_and_exported(placed, tmp_pat
     assert placed.live.nodes.findings == {}
 
 
+def test_totalsegmentator_is_offered_where_it_is_installed(panel, monkeypatch):
+    import types
+
+    assert not panel.ui.totalSegmentatorButton.visible
+    chosen, opened = [], []
+    selector = types.SimpleNamespace(setCurrentNode=chosen.append)
+    widget = types.SimpleNamespace(ui=types.SimpleNamespace(inputVolumeSelector=selector))
+    slicer.modules.totalsegmentator = types.SimpleNamespace(widgetRepresentation=lambda: types.SimpleNamespace(self=lambda: widget))
+    monkeypatch.setattr(slicer.util, "selectModule", opened.append, raising=False)
+    nodes = add_sample(panel.scene)
+    panel.ui.volumeSelector.setCurrentNode(nodes["t1"])
+    panel.turn()
+    panel.ui.totalSegmentatorButton.click()
+    assert opened == ["TotalSegmentator"] and [node.GetName() for node in chosen] == ["IFI hip phantom T1"]
+
+
 def test_height_and_weight_give_the_volume_over_body_size(placed):
     assert placed.value("qf_volume_index", Side.LEFT) == "–"
     placed.ui.heightSpinBox.value = 1.6
