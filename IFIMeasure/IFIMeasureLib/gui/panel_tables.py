@@ -203,7 +203,8 @@ class FindingTable:
         self._combos: dict[tuple[Side, str], Any] = {}
         table.setRowCount(len(FINDINGS))
         for row, definition in enumerate(FINDINGS):
-            _cell(table, row, 0, definition.title, definition.how)
+            # the panel's section is that of the muscle already
+            _cell(table, row, 0, definition.title.removeprefix("Quadratus femoris, ").capitalize(), f"{definition.title}: {definition.how}")
             for column, side in enumerate(SIDES, 1):
                 combo = qt.QComboBox()
                 combo.addItems(["–", *definition.choices])
@@ -248,11 +249,13 @@ class FollowUpTable:
             unit = unit_text(row["unit"])
             percent = f" ({float(row['change_symmetric_percent']):+.1f} %)" if row["change_symmetric_percent"] else ""
             mark = "▲ " if row["verdict"].startswith("beyond") else ""
-            verdict = {"b": _("beyond error"), "w": _("within error")}.get(row["verdict"][:1], "–")
+            verdict = {"b": _("beyond error"), "w": _("within error")}.get(row["verdict"][:1], "")
             tooltip = "\n".join(text for text in (f"{row['first_date']}: {first}{unit}; {row['date']}: {now}{unit}", row["verdict"], row["notes"]) if text)
-            cells = (f"{row['title']}, {row['side']}", row["date"], f"{'+' if float(row['change']) > 0 else ''}{change}{unit}{percent}", f"{mark}{verdict}")
+            told = f"{'+' if float(row['change']) > 0 else ''}{change}{unit}{percent}" + (f"\n{mark}{verdict}" if verdict else "")
+            cells = (f"{row['title']}, {row['side']}", row["date"], told)
             for column, text in enumerate(cells):
                 _cell(self._table, number, column, text, tooltip)
+        self._table.resizeRowsToContents()
 
 
 def describe(definition: MeasurementDefinition, side: Side | None, study: StudyResult | None) -> tuple[str, str]:

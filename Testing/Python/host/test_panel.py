@@ -525,7 +525,7 @@ def test_the_studies_of_a_scene_are_compared_over_time_or_refused_in_one_sentenc
     placed.turn()
     assert APP.HOST.errors == []
     shown = {placed.ui.followUpTable.item(row, 0).text(): placed.ui.followUpTable.item(row, 2).text() for row in range(placed.ui.followUpTable.rowCount)}
-    assert shown["Quadratus femoris, volume, left"] == "0.00 mL (+0.0 %)"
+    assert shown["Quadratus femoris, volume, left"] == "0.00 mL (+0.0 %)\nwithin error"
     assert "no muscle was found in the image in every study" in placed.ui.followUpLabel.text
     table = placed.scene.GetFirstNodeByName("IFIMeasure follow-up")
     assert table.GetNumberOfRows() > 10 and table.GetColumnName(0) == "measurement"
