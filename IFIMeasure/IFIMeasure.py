@@ -1,7 +1,6 @@
 """IFIMeasure: ischiofemoral impingement measurements in 3D Slicer. Wiring only; the work is done in IFIMeasureLib."""
 
 import contextlib
-import dataclasses
 import logging
 import os
 import pathlib
@@ -811,7 +810,7 @@ class IFIMeasureLogic(ScriptedLoadableModuleLogic):
         outputs.refuse_overwriting(folder, replace)
         result = live.update(progress=progress)
         if "dicom" in formats and result.volume is not None:
-            result = dataclasses.replace(result, volume=dataclasses.replace(result.volume, files=self.dicomFiles(live.nodes.volume)))
+            result = result.of_files(self.dicomFiles(live.nodes.volume))
         with outputs.written_whole(folder) as beside:
             outputs.write_outputs(result, beside, {"module": True, "study": live.nodes.name}, live.nodes.name, progress or (lambda text: None), formats)
         logging.info("IFIMeasure exported %s to %s", live.nodes.name, folder)

@@ -621,7 +621,7 @@ def atrophy(cases: int) -> None:
     for share in (0.0, *levels):
         of = np.abs(errors[shares == share])
         line(f"atrophy of {100 * share:g} %: error of the change, mean", float(of.mean()), "points", 2.0)
-        line(f"atrophy of {100 * share:g} %: worst; bias", float(of.max()), "points")
+        line(f"atrophy of {100 * share:g} %: worst", float(of.max()), "points")
         line(f"atrophy of {100 * share:g} %: bias", float(errors[shares == share].mean()), "points")
         line(f"atrophy of {100 * share:g} %: within 2 points", 100 * float((of <= 2.0).mean()), "%")
     none = rows[shares == 0.0, 1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal, Union
 
 import numpy as np
@@ -73,6 +74,10 @@ class StudyResult:
         if self.segmentation is None:
             raise IFIMeasureError("There is no segmentation, so there are no spaces to export; segment the bones, or copy the angles from the table.")
         return self.segmentation
+
+    def of_files(self, files: tuple[Path, ...]) -> StudyResult:
+        """Return the same result, of an image that was read from these DICOM files."""
+        return self if self.volume is None else replace(self, volume=replace(self.volume, files=files))
 
     def result(self, measurement_id: str, side: Side | None) -> Result | None:
         """Return one result (of both hips where the measurement is one between them), or None where that side was not measured."""

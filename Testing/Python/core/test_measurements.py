@@ -69,7 +69,7 @@ def test_every_definition_is_whole_and_its_id_unique():
     assert len(set(ids)) == len(ids)
     for m in MEASUREMENTS:
         assert m.id.isidentifier() and m.id == m.id.lower()
-        assert m.unit in ("mm", "deg", "mL", "mm2", "%", "1")
+        assert m.unit in ("mm", "deg", "mL", "mm2", "%", "1", "mL/(kg.m)")
         assert m.definition.endswith(".") and m.citation
         assert (m.compute is None) != (m.compute_pair is None)
         assert set(m.needs) <= set(landmark_definitions())
