@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 import SimpleITK as sitk
-from scipy import ndimage
-from scipy.linalg import expm, logm
 
 from .imaging import Grid, Mask, Volume
 from .landmarks import LandmarkSet, position
@@ -35,7 +34,7 @@ def register_bone(first: Mask, second: Mask, places_first: Array, places_second:
     :raises IFIMeasureError: where the bones do not fit each other, so that they are not the same bone.
     """
     there, back = (_one_way(*pair, reach_mm) for pair in ((first, second, places_first, places_second), (second, first, places_second, places_first)))
-    middle = there @ expm(0.5 * np.real(logm(np.linalg.inv(there) @ np.linalg.inv(back))))
+    middle = there @ scipy.linalg.expm(0.5 * np.real(scipy.linalg.logm(np.linalg.inv(there) @ np.linalg.inv(back))))
     misfit = 0.5 * (_misfit(first, second, middle, places_first, reach_mm) + _misfit(second, first, np.linalg.inv(middle), places_second, reach_mm))
     if misfit > _LARGEST_MISFIT_MM:
         raise AnotherPersonError(f"the bones of both examinations stay {misfit:.1f} mm apart after registration, so they are not of one person or not segmented alike.")
@@ -50,7 +49,7 @@ def _region(mask: Mask, places: Array, reach_mm: float) -> tuple[sitk.Image, sit
     affine[:3, 3] = low
     grid = Grid((int(shape[0]), int(shape[1]), int(shape[2])), affine)
     matrix = np.linalg.inv(mask.grid.affine) @ grid.affine
-    occupancy = ndimage.affine_transform(mask.array.astype(np.float32), matrix[:3, :3], matrix[:3, 3], output_shape=grid.shape, order=1, mode="constant", cval=0.0)
+    occupancy = scipy.ndimage.affine_transform(mask.array.astype(np.float32), matrix[:3, :3], matrix[:3, 3], output_shape=grid.shape, order=1, mode="constant", cval=0.0)
     image = sitk.GetImageFromArray(np.ascontiguousarray((occupancy > 0.5).astype(np.uint8).transpose(2, 1, 0)))
     image.SetSpacing([_STEP_MM] * 3)
     image.SetOrigin([float(v) for v in low])
@@ -162,8 +161,8 @@ def _depth(mask: Mask, points: Array) -> Array:
     spacing = mask.grid.spacing
     margin = np.ceil(15.0 / spacing).astype(int)
     padded = np.pad(mask.array, [(m, m) for m in margin])
-    depth = ndimage.distance_transform_edt(padded, sampling=spacing) - ndimage.distance_transform_edt(~padded, sampling=spacing)
-    return np.asarray(ndimage.map_coordinates(depth, (mask.grid.to_ijk(points) + margin).T, order=1, mode="nearest"))
+    depth = scipy.ndimage.distance_transform_edt(padded, sampling=spacing) - scipy.ndimage.distance_transform_edt(~padded, sampling=spacing)
+    return np.asarray(scipy.ndimage.map_coordinates(depth, (mask.grid.to_ijk(points) + margin).T, order=1, mode="nearest"))
 
 
 def _between(first: Examined, second: Examined) -> MuscleWay:
