@@ -20,9 +20,9 @@ from . import __version__
 from .core.anatomy import SIDE_CODES, Structure, category_code, definitions
 from .core.findings import finding
 from .core.imaging import LPS_TO_RAS, Mask, placed
-from .core.measurements import MEASUREMENTS, MeasurementDefinition
-from .core.study import StudyResult
-from .core.values import IFIMeasureError, Measured, Side
+from .core.measurements import MeasurementDefinition
+from .core.study import StudyResult, each_result
+from .core.values import Array, IFIMeasureError, Measured, Side
 
 _MANUFACTURER = "IFIMeasure"
 _MODEL = "IFIMeasure"
@@ -115,11 +115,19 @@ def _segmentation(study: StudyResult, sources: list[pydicom.Dataset]) -> tuple[A
     box = (slice(0, grid.shape[0]), slice(0, grid.shape[1]), slice(max(lowest, 0), min(highest, grid.shape[2])))
     part = grid.cropped(box)
     labels = np.zeros(part.shape, np.uint8)
+    stacked: Array | None = None  # (I, J, K, segment), made only where segments overlap: one label a voxel would lose one of them
+    filled: set[int] = set()
     descriptions = []
     algorithm = hd.AlgorithmIdentificationSequence(_MODEL, Code("113076", "DCM", "Segmentation"), __version__)
     for number, (structure, mask) in enumerate(masks, 1):
         inside = placed(mask, part)
-        labels[inside & (labels == 0)] = number
+        if stacked is None and (labels[inside] != 0).any():
+            stacked = np.stack([labels == n for n in range(1, len(masks) + 1)], axis=-1).astype(np.uint8)
+        if stacked is not None:
+            stacked[..., number - 1] = inside
+        labels[inside] = number
+        if inside.any():
+            filled.add(number)
         made = structure.id == "quadratus_femoris" and structure.side is not None and study.muscle_origins.get(structure.side, "segment") != "segment"
         definition = definitions()[structure.id]
         descriptions.append(
@@ -138,7 +146,9 @@ def _segmentation(study: StudyResult, sources: list[pydicom.Dataset]) -> tuple[A
         if structure.side is not None:
             descriptions[-1].SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = [hd.sr.CodedConcept.from_code(_code(SIDE_CODES[structure.side]))]
     affine = (LPS_TO_RAS @ part.affine)[:, [2, 1, 0, 3]]
-    volume = hd.Volume(np.ascontiguousarray(labels.transpose(2, 1, 0)), affine, "PATIENT", frame_of_reference_uid=str(sources[0].FrameOfReferenceUID))
+    array = np.ascontiguousarray(labels.transpose(2, 1, 0) if stacked is None else stacked.transpose(2, 1, 0, 3))
+    channels = None if stacked is None else {"SegmentNumber": list(range(1, len(masks) + 1))}
+    volume = hd.Volume(array, affine, "PATIENT", frame_of_reference_uid=str(sources[0].FrameOfReferenceUID), channels=channels)
     result = hd.seg.Segmentation(
         sources,
         volume,
@@ -156,7 +166,7 @@ def _segmentation(study: StudyResult, sources: list[pydicom.Dataset]) -> tuple[A
         content_description="Structures of the ischiofemoral space",
         series_description="IFIMeasure segmentation",
     )
-    return result, {(structure.id, structure.side): number for number, (structure, _) in enumerate(masks, 1) if structure.side is not None and (labels == number).any()}
+    return result, {(structure.id, structure.side): number for number, (structure, _) in enumerate(masks, 1) if structure.side is not None and number in filled}
 
 
 def _series_number(sources: list[pydicom.Dataset], more: int) -> int:
@@ -180,11 +190,9 @@ def _report(study: StudyResult, sources: list[pydicom.Dataset], segmentation: An
     device = hd.sr.DeviceObserverIdentifyingAttributes(uid=hd.UID(), name=_MODEL, manufacturer_name=_MANUFACTURER, model_name=_MODEL, serial_number=__version__)
     observer = hd.sr.ObserverContext(observer_type=hd.sr.CodedConcept("121007", "DCM", "Device"), observer_identifying_attributes=device)
     groups = []
-    for definition in MEASUREMENTS:
-        for side in Side if definition.compute is not None else (None,):
-            result = study.result(definition.id, side)
-            if isinstance(result, Measured):
-                groups.append(_group(definition, side, result, sources, segmentation, numbers))
+    for definition, side, result in each_result(study):
+        if isinstance(result, Measured):
+            groups.append(_group(definition, side, result, sources, segmentation, numbers))
     for side, found in study.findings.items():
         for key, choice in found.items():
             field = finding(key)

@@ -12,10 +12,17 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+import scipy.ndimage
 import SimpleITK as sitk
 from IFIMeasureLib.cli import main
+from IFIMeasureLib.core.dicom_series import read_series, scan_folder
+from IFIMeasureLib.core.imaging import Mask, placed, read_segmentation
+from IFIMeasureLib.core.muscle import on_grid
 from IFIMeasureLib.core.phantom import Phantom
 from IFIMeasureLib.core.sample import sample_grid, write_sample_study
+from IFIMeasureLib.core.study import PreparedStudy, resolve_structures
+from IFIMeasureLib.core.values import Side
+from IFIMeasureLib.dicom_results import write_dicom
 from scipy.spatial.transform import Rotation
 
 DCMQI = Path(sys.executable).parent
@@ -131,6 +138,31 @@ def test_dcmqi_reads_the_segments_with_their_codes_and_volumes(results, tmp_path
     image = sitk.ReadImage(str(tmp_path / f"{muscle['labelID']}.nrrd"))
     volume = int((sitk.GetArrayFromImage(image) > 0).sum()) * float(np.prod(image.GetSpacing())) / 1000
     assert volume == pytest.approx(float(measured(folder)["qf_volume", "left"]["value"]), rel=1e-4)
+
+
+def test_overlapping_segments_keep_all_their_voxels_in_dicom_and_are_read_back_by_us(sample, tmp_path):
+    segmentation = read_segmentation(sample[1])
+    prepared = PreparedStudy(segmentation, resolve_structures(segmentation, None), read_series(scan_folder(sample[0])[0]), (Side.LEFT,))
+    muscle, femur = (prepared.bones[Side.LEFT].masks[key] for key in ("quadratus_femoris", "femur"))
+    thicker = Mask(scipy.ndimage.binary_dilation(np.pad(muscle.array, 4), iterations=4), muscle.grid.cropped(tuple(slice(-4, n + 4) for n in muscle.array.shape)), muscle.cut)
+    prepared.set_muscle(Side.LEFT, on_grid(thicker, segmentation.grid), "segment")
+    wanted = {key: int(prepared.bones[Side.LEFT].masks[key].array.sum()) for key in ("quadratus_femoris", "femur")}
+    assert (placed(on_grid(thicker, segmentation.grid), femur.grid) & femur.array).sum() > 100
+    write_dicom(prepared.measure(), tmp_path)
+    subprocess.run(
+        [program("segimage2itkimage"), "--inputDICOM", str(tmp_path / "segmentation.dcm"), "--outputDirectory", str(tmp_path), "--outputType", "nrrd"],
+        check=True,
+        capture_output=True,
+    )
+    segments = {s["SegmentLabel"]: s for group in json.loads((tmp_path / "meta.json").read_text(encoding="utf-8"))["segmentAttributes"] for s in group}
+    back = read_segmentation(tmp_path / "segmentation.dcm")
+    for key, voxels in wanted.items():
+        # dcmqi puts segments that do not overlap into one file, each with its label
+        label = segments[f"{key}_left"]["labelID"]
+        files = sorted(tmp_path.glob("*.nrrd"))
+        assert voxels in [int((sitk.GetArrayFromImage(sitk.ReadImage(str(path))) == label).sum()) for path in files], key
+        mask = back.mask([ref for ref in back.segments if ref.name == f"{key}_left"])
+        assert mask is not None and int(mask.array.sum()) == voxels
 
 
 def test_show_prints_a_report_and_refuses_what_is_none(results, capsys):
