@@ -66,7 +66,7 @@ def dictionary_page() -> str:
 
 def terminology_text() -> str:
     """Return the terminology file of 3D Slicer: our structures, and the bony places that are measured between."""
-    places = {code[2]: code for code in (landmark_definitions()[key].code for key in ("lesser_trochanter_tip", "ischial_tuberosity_lateral"))}
+    places = [landmark_definitions()[key].code for key in ("lesser_trochanter_tip", "ischial_tuberosity_lateral")]
     return json.dumps(terminology_document(places), indent=1, ensure_ascii=False) + "\n"
 
 

@@ -795,7 +795,7 @@ class IFIMeasureLogic(ScriptedLoadableModuleLogic):
     def export(self, live, folder, formats, replace=False, progress=None):
         """Write the chosen files of a study, all or none; returns the folder.
 
-        :param formats: keys of IFIMeasureLib.outputs.OUTPUT_FORMATS.
+        :param formats: keys of IFIMeasureLib.formats.OUTPUT_FORMATS.
         :param replace: whether results that are in the folder already may be replaced.
         """
         from IFIMeasureLib import outputs

@@ -14,6 +14,7 @@ from typing import Any
 
 from . import __version__
 from .core.values import IFIMeasureError, Measured, Side
+from .formats import DEFAULT_FORMATS, FOLLOW_UP_FILES, OUTPUT_FORMATS
 
 _EPILOG = """\
 examples:
@@ -176,8 +177,6 @@ def _study_arguments(command: argparse.ArgumentParser, image_needed: bool) -> No
 
 
 def _export_argument(command: argparse.ArgumentParser) -> None:
-    from .outputs import DEFAULT_FORMATS, OUTPUT_FORMATS
-
     command.add_argument(
         "--export",
         metavar="FORMATS",
@@ -187,8 +186,6 @@ def _export_argument(command: argparse.ArgumentParser) -> None:
 
 
 def _formats(options: argparse.Namespace) -> tuple[str, ...]:
-    from .outputs import DEFAULT_FORMATS, OUTPUT_FORMATS
-
     if options.export is None:
         return DEFAULT_FORMATS
     if options.export == "all":
@@ -297,7 +294,7 @@ def _measure(options: argparse.Namespace) -> int:
         outputs.write_outputs(study, folder, kept, options.output.name or "IFIMeasure", say, formats, options.identified)
     if not options.quiet:
         _summary(study)
-        print(f"\nResults are in {options.output}{'; open report.html, or scene.mrb in 3D Slicer' if formats == outputs.DEFAULT_FORMATS else ''}.")
+        print(f"\nResults are in {options.output}{'; open report.html, or scene.mrb in 3D Slicer' if formats == DEFAULT_FORMATS else ''}.")
     return 0
 
 
@@ -394,15 +391,14 @@ def _summary(study: Any) -> None:
 
 def _follow_up(options: argparse.Namespace) -> int:
     from . import outputs
+    from .collect import read_document
     from .core.follow_up import DEFAULT_WCV_PERCENT, FOLLOW_UP_COLUMNS, follow_up, read_examination
     from .core.repeatability import read_repeatability
     from .core.report import follow_up_html
     from .core.tables import csv_text
 
     folder: Path = options.output
-    if folder.exists() and (not folder.is_dir() or (not options.force and any((folder / name).exists() for name in outputs.FOLLOW_UP_FILES))):
-        what = "there are results already" if folder.is_dir() else "this is a file"
-        raise IFIMeasureError(f"{folder}: {what}; choose another --output{', or replace them with --force' if folder.is_dir() else ''}.")
+    outputs.refuse_overwriting(folder, options.force, FOLLOW_UP_FILES)
     dates: list[str | None] = [None] * len(options.folders)
     if options.dates:
         dates = [text.strip() for text in options.dates.split(",")]
@@ -410,9 +406,9 @@ def _follow_up(options: argparse.Namespace) -> int:
             raise IFIMeasureError(f"--dates names {len(dates)} dates for {len(options.folders)} folders; give one for each.")
     wcv = DEFAULT_WCV_PERCENT if options.wcv is None else options.wcv
     own = read_repeatability(options.repeatability) if options.repeatability else {}
-    examinations = [read_examination(path, date) for path, date in zip(options.folders, dates)]
+    examinations = [read_examination(read_document(path / "study.json"), str(path), date) for path, date in zip(options.folders, dates)]
     rows, warnings = follow_up(examinations, wcv, own)  # refuses what must not be compared before anything long begins
-    with outputs.written_whole(folder) as beside:
+    with outputs.written_whole(folder, FOLLOW_UP_FILES) as beside:
         if not options.as_they_are:
             examinations, notes = outputs.measured_together(examinations, beside, _say)
             rows, warnings = follow_up(examinations, wcv, own)

@@ -6,7 +6,6 @@ not grow with their number.
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import os
@@ -16,8 +15,8 @@ from typing import Any
 
 from .core.findings import FINDINGS
 from .core.measurements import MEASUREMENTS
-from .core.tables import MEASUREMENT_COLUMNS, csv_text, safe_text
-from .core.values import IFIMeasureError
+from .core.tables import MEASUREMENT_COLUMNS, csv_text, write_rows
+from .core.values import IFIMeasureError, iso_date
 
 _ABOUT: dict[str, str] = {
     "study": "Name of the study's folder, with the folders above it as they were given.",
@@ -67,13 +66,12 @@ def read_document(path: Path) -> dict[str, Any]:
             return dict(document)
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    raise IFIMeasureError(f"{path}: this is no study that IFIMeasure wrote, or it is damaged; measure the study again.")
+    raise IFIMeasureError(f"{path}: this is no study that IFIMeasure wrote, or it is damaged; give a folder that 'ifimeasure measure' wrote, or measure the study again.")
 
 
 def _about(document: dict[str, Any], name: str) -> dict[str, str]:
     subject, series, grid = document.get("subject", {}), document.get("series", {}), document.get("segmentation", {})
-    date = str(series.get("date", ""))
-    row = {"study": name, "date": f"{date[:4]}-{date[4:6]}-{date[6:8]}" if len(date) == 8 and date.isdigit() else date, "series": str(series.get("description", ""))}
+    row = {"study": name, "date": iso_date(str(series.get("date", ""))), "series": str(series.get("description", ""))}
     row.update({key: "" if subject.get(key) is None else str(subject[key]) for key in ("sex", "age_years", "height_m", "weight_kg")})
     row.update(
         plane=str(grid.get("plane", "")), spacing_mm=" ".join(repr(float(v)) for v in grid.get("spacing_mm", [])), version=str(document.get("versions", {}).get("ifimeasure", ""))
@@ -162,10 +160,7 @@ def _refuse(path: Path, columns: list[str], rows: Iterator[dict[str, str]]) -> N
 
 def _write_text(path: Path, columns: list[str], rows: Iterator[dict[str, str]], separator: str) -> None:
     with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, delimiter=separator, lineterminator="\r\n")
-        writer.writerow(columns)
-        for row in rows:
-            writer.writerow([safe_text(row[name]) for name in columns])
+        write_rows(stream, columns, rows, separator)
 
 
 def _write_csv(path: Path, columns: list[str], rows: Iterator[dict[str, str]]) -> None:

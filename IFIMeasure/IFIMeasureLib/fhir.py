@@ -12,7 +12,7 @@ from typing import Any
 from .core.anatomy import SIDE_CODES
 from .core.findings import FINDINGS
 from .core.measurements import MEASUREMENTS, MeasurementDefinition
-from .core.study import StudyResult
+from .core.study import StudyResult, each_result
 from .core.values import Measured, NotMeasurable, Result, Side
 
 _SYSTEMS = {
@@ -63,14 +63,10 @@ def fhir_bundle(study: StudyResult, created: str, version: str, date: str = "") 
     :param created: when the results were made, ISO 8601 with a time zone.
     :param date: of the examination, ISO 8601; empty where it is not known.
     """
-    observations: list[tuple[str, dict[str, Any]]] = []
-    for definition in MEASUREMENTS:
-        for side in Side if definition.compute is not None else (None,):
-            result = study.result(definition.id, side)
-            if result is None and side is not None:
-                result = NotMeasurable(study.absent_sides.get(side, "this side was not measured."))
-            if result is not None:
-                observations.append((f"{definition.id} {side.value if side else 'both'}", _observation(definition, side, result, date)))
+    absent = ((definition, side, NotMeasurable(reason)) for side, reason in study.absent_sides.items() for definition in MEASUREMENTS if definition.compute is not None)
+    observations = [
+        (f"{definition.id} {side.value if side else 'both'}", _observation(definition, side, result, date)) for definition, side, result in (*each_result(study), *absent)
+    ]
     for side, found in study.findings.items():
         for field in FINDINGS:
             if field.id in found:

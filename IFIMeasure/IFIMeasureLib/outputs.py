@@ -45,48 +45,30 @@ from .core.tables import (
     muscle_rows,
     profile_rows,
 )
-from .core.values import IFIMeasureError, Side
+from .core.values import IFIMeasureError, Side, iso_date
 from .fhir import fhir_bundle
-
-OUTPUT_FORMATS: dict[str, tuple[str, ...]] = {
-    "tables": ("measurements.csv", "measurements.schema.csv", "study.csv", "study.schema.csv", "profile.csv", "muscle_sections.csv", "fat_histogram.csv", "findings.csv"),
-    "report": ("report.html",),
-    "pdf": ("report.pdf", "report_pdf.dcm"),
-    "landmarks": ("landmarks_left.mrk.json", "landmarks_right.mrk.json"),
-    "segmentation": ("segmentation.seg.nrrd", "fat_fraction.nrrd"),
-    "scene": ("scene.mrb",),
-    "workbook": ("measurements.xlsx",),
-    "dicom": ("report.dcm", "segmentation.dcm"),
-    "fhir": ("fhir.json",),
-}
-"""What can be written, and its files; those with nothing to tell (a side that was not measured, no muscle, no fat fraction) are left out."""
-
-DEFAULT_FORMATS = ("tables", "report", "landmarks", "segmentation", "scene")
-"""What is written where nothing else is said; the others are asked for."""
-
-OUTPUT_FILES = (*(name for names in OUTPUT_FORMATS.values() for name in names), "study.json")
-"""Every file of a study's folder; ``study.json`` is always written."""
+from .formats import DEFAULT_FORMATS, OUTPUT_FILES
 
 
-FOLLOW_UP_FILES = ("follow_up.csv", "follow_up.html")
-"""Files of a folder of changes over time, beside ``together_DATE.seg.nrrd`` of each examination."""
-
-
-def refuse_overwriting(folder: Path, force: bool) -> None:
+def refuse_overwriting(folder: Path, force: bool, files: Collection[str] = OUTPUT_FILES) -> None:
     """Refuse a folder that holds results already, unless they may be replaced.
 
+    :param files: names of results, or patterns of such names.
     :raises IFIMeasureError: where it does, or where ``folder`` is a file.
     """
     if folder.exists() and not folder.is_dir():
         raise IFIMeasureError(f"{folder}: this is a file; name a folder with --output.")
-    there = [name for name in OUTPUT_FILES if (folder / name).exists()]
+    there = [path.name for pattern in files for path in sorted(folder.glob(pattern))]
     if there and not force:
         raise IFIMeasureError(f"{folder}: there are results already ({', '.join(there[:3])}, …); choose another --output, or replace them with --force.")
 
 
 @contextlib.contextmanager
-def written_whole(folder: Path) -> Iterator[Path]:
-    """Give a folder to write into; on success its files replace those of ``folder``, on failure nothing changes."""
+def written_whole(folder: Path, files: Collection[str] = OUTPUT_FILES) -> Iterator[Path]:
+    """Give a folder to write into; on success its files replace those of ``folder``, on failure nothing changes.
+
+    :param files: names of results, or patterns of such names: those of an earlier run that are not written again are removed.
+    """
     parent = folder.absolute().parent
     made = [p for p in (parent, *parent.parents) if not p.exists()]
     parent.mkdir(parents=True, exist_ok=True)
@@ -95,14 +77,14 @@ def written_whole(folder: Path) -> Iterator[Path]:
     try:
         yield beside
         if folder.exists():
-            stale = [name for name in OUTPUT_FILES if (folder / name).exists() and not (beside / name).exists()]
+            stale = [path for pattern in files for path in folder.glob(pattern) if not (beside / path.name).exists()]
             for path in sorted(beside.iterdir()):
                 target = folder / path.name
                 if target.is_dir() and path.is_dir():
                     shutil.rmtree(target)
                 os.replace(path, target)
-            for name in stale:  # a file of an earlier run would contradict the new ones
-                (folder / name).unlink()
+            for path in stale:  # a file of an earlier run would contradict the new ones
+                path.unlink()
             beside.rmdir()
         else:
             beside.chmod(0o777 & ~_umask())
@@ -152,21 +134,22 @@ def write_outputs(
                 (folder / f"{file}.csv").write_bytes(csv_text(columns, rows).encode())
             if rows and file in ("measurements", "study"):
                 (folder / f"{file}.schema.csv").write_bytes(schema_text(columns).encode())
-    if "report" in formats:
+    if {"report", "pdf"} & set(formats):
         say("writing the report")
-        (folder / "report.html").write_text(report_html(study, provenance, identified), encoding="utf-8")
-    if "pdf" in formats:
-        say("writing the report as PDF")
-        _write_pdf(study, report_html(study, provenance, identified), folder, "dicom" in formats)
+        page = report_html(study, provenance, identified)
+        if "report" in formats:
+            (folder / "report.html").write_text(page, encoding="utf-8")
+        if "pdf" in formats:
+            _write_pdf(study, page, folder, "dicom" in formats)
     if "segmentation" in formats:
         _write_fat_fraction(study, folder / "fat_fraction.nrrd")
     if {"landmarks", "segmentation", "scene"} & set(formats):
         say("writing the files for 3D Slicer")
         _write_mrml(study, folder, name, formats)
     if "fhir" in formats:
-        date = provenance["series"].get("date", "")
-        day = f"{date[:4]}-{date[4:6]}-{date[6:8]}" if len(date) == 8 and date.isdigit() else ""
-        (folder / "fhir.json").write_text(json.dumps(fhir_bundle(study, provenance["created"], __version__, day), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        date = iso_date(provenance["series"].get("date", ""))
+        bundle = fhir_bundle(study, provenance["created"], __version__, date if "-" in date else "")
+        (folder / "fhir.json").write_text(json.dumps(bundle, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     if "dicom" in formats:
         from .dicom_results import write_dicom
 
@@ -258,7 +241,7 @@ def measured_together(examinations: list[Examination], folder: Path, say: Callab
     :returns: the examinations with the new numbers, and notes about sides that stay as they are.
     """
     ordered = sorted(examinations, key=lambda e: e.date)
-    origins = [json.loads((Path(e.name) / "study.json").read_text(encoding="utf-8")).get("muscle", {}) for e in ordered]
+    origins = [read_document(Path(e.name) / "study.json").get("muscle", {}) for e in ordered]
     notes, sides = [], []
     for side in Side:
         of = [origin.get(side.value) for origin in origins]

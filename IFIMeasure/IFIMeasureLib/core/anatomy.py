@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,10 +133,10 @@ def category_code(structure_id: str) -> tuple[str, str, str]:
     return ("SCT", "91727004", "Muscle") if muscle else ("SCT", "91723000", "Anatomical Structure")
 
 
-def terminology_document(places: dict[str, tuple[str, str, str]]) -> dict[str, Any]:
+def terminology_document(places: Iterable[tuple[str, str, str]]) -> dict[str, Any]:
     """Return 3D Slicer's terminology file of our structures (segment context of dcmqi's schema).
 
-    :param places: further types that are no segments of ours but may be drawn, as title to code.
+    :param places: codes of further types that are no segments of ours but may be drawn.
     """
 
     def coded(code: tuple[str, str, str], **more: Any) -> dict[str, Any]:
@@ -146,7 +147,7 @@ def terminology_document(places: dict[str, tuple[str, str, str]]) -> dict[str, A
     for definition in definitions().values():
         more = {"recommendedDisplayRGBValue": list(definition.color), "3dSlicerLabel": definition.id}
         types.setdefault(category_code(definition.id), []).append(coded(definition.code, **more, **({"Modifier": sides} if definition.sided else {})))
-    for code in places.values():
+    for code in places:
         types[category_code("")].append(coded(code, recommendedDisplayRGBValue=[230, 200, 120], Modifier=sides))
     return {
         "SegmentationCategoryTypeContextName": TERMINOLOGY_NAME,

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import datetime
 import itertools
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from .measurements import MEASUREMENTS, measurement
-from .repeatability import Repeatability
+from .repeatability import Repeatability, repeatability_coefficient
 from .study import StudyResult
-from .values import IFIMeasureError, Measured
+from .tables import measurement_rows
+from .values import IFIMeasureError, iso_date, number_text, unit_text
 
 DEFAULT_WCV_PERCENT = 3.6
 """Within-subject coefficient of variation that is assumed where a lab gives none of its own; a repeatability of 10 %."""
@@ -56,7 +55,7 @@ def parse_date(text: str, name: str) -> datetime.date:
     :raises IFIMeasureError: where it is none, with the ``name`` of the examination.
     """
     try:
-        return datetime.date.fromisoformat(f"{text[:4]}-{text[4:6]}-{text[6:8]}" if len(text) == 8 and text.isdigit() else text)
+        return datetime.date.fromisoformat(iso_date(text))
     except ValueError:
         what = f"'{text}' is no date" if text else "the date of the examination is not known"
         raise IFIMeasureError(f"{name}: {what}; give the dates of all examinations, such as 2024-03-01,2025-03-04 (--dates).") from None
@@ -79,22 +78,35 @@ class Examination:
     head_diameters_mm: dict[str, float]
 
 
-def read_examination(folder: Path, date: str | None = None) -> Examination:
-    """Read ``study.json`` of a folder that ``measure`` wrote.
+def read_examination(document: dict[str, Any], name: str, date: str | None = None) -> Examination:
+    """Return what follow-up needs of a study's ``study.json``.
 
-    :param date: ISO 8601; None for the date in the file, which comes from DICOM.
-    :raises IFIMeasureError: where it is no such folder, or no date is known.
+    :param date: ISO 8601; None for the date in the document, which comes from DICOM.
+    :raises IFIMeasureError: where no date is known, or the document lacks what a study has.
     """
-    path = folder / "study.json"
     try:
-        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        grid, rows = document["segmentation"], document["measurements"]
-        plane, spacing = str(grid["plane"]), tuple(float(v) for v in grid["spacing_mm"])
-        subject, series, options = document["subject"], document["series"], document["options"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise IFIMeasureError(f"{folder}: this is no folder of results (no readable study.json); give folders that 'ifimeasure measure' or 'muscle' wrote.") from None
-    day = parse_date(date or str(series.get("date", "")), str(folder))
-    found: dict[tuple[str, str], float] = {}
+        grid, subject, series, options = (document[key] for key in ("segmentation", "subject", "series", "options"))
+        day = parse_date(date or str(series.get("date", "")), name)
+        about = subject.get("sex") or "", subject.get("age_years"), str(grid["plane"]), tuple(float(v) for v in grid["spacing_mm"])
+        return _examination(name, day, *about, str(series.get("description", "")), options.get("contrast") or "", document["measurements"])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise IFIMeasureError(f"{name}: its study.json is damaged; measure the study again.") from None
+
+
+def examination_of(study: StudyResult, name: str, date: datetime.date, contrast: str = "") -> Examination:
+    """Return what follow-up needs of a measured study."""
+    grid = study.bones.grid
+    tags = study.volume.tags if study.volume is not None else {}
+    series = tags.get("SeriesDescription", "") or tags.get("ProtocolName", "")
+    about = study.subject.sex or "", study.subject.age_years, grid.plane_name, tuple(float(v) for v in grid.spacing)
+    return _examination(name, date, *about, series, contrast, measurement_rows(study))
+
+
+def _examination(
+    name: str, date: datetime.date, sex: str, age_years: float | None, plane: str, spacing_mm: tuple[float, ...], series: str, contrast: str, rows: list[dict[str, str]]
+) -> Examination:
+    """Pick out of the rows of ``measurements.csv`` what is followed."""
+    values: dict[tuple[str, str], float] = {}
     reasons: dict[tuple[str, str], str] = {}
     heads: dict[str, float] = {}
     for row in rows:
@@ -103,44 +115,10 @@ def read_examination(folder: Path, date: str | None = None) -> Examination:
             heads[row["side"]] = float(row["value"])
         if row["measurement"] in FOLLOWED:
             if row["value"]:
-                found[key] = float(row["value"])
+                values[key] = float(row["value"])
             else:
                 reasons[key] = row["reason"]
-    name = str(series.get("description", ""))
-    return Examination(
-        str(folder),
-        day,
-        subject.get("sex") or "",
-        subject.get("age_years"),
-        plane,
-        (spacing[0], spacing[1], spacing[2]),
-        name,
-        options.get("contrast") or "",
-        found,
-        reasons,
-        heads,
-    )
-
-
-def examination_of(study: StudyResult, name: str, date: datetime.date, contrast: str = "") -> Examination:
-    """Return what follow-up needs of a measured study."""
-    grid = study.bones.grid
-    values: dict[tuple[str, str], float] = {}
-    reasons: dict[tuple[str, str], str] = {}
-    heads: dict[str, float] = {}
-    for side, hip in study.hips.items():
-        for key, result in hip.results.items():
-            if isinstance(result, Measured):
-                if key in FOLLOWED:
-                    values[key, side.value] = result.value
-                if key == "femoral_head_diameter":
-                    heads[side.value] = result.value
-            elif key in FOLLOWED:
-                reasons[key, side.value] = result.reason
-    spacing = (float(grid.spacing[0]), float(grid.spacing[1]), float(grid.spacing[2]))
-    tags = study.volume.tags if study.volume is not None else {}
-    series = tags.get("SeriesDescription", "") or tags.get("ProtocolName", "")
-    return Examination(name, date, study.subject.sex or "", study.subject.age_years, grid.plane_name, spacing, series, contrast, values, reasons, heads)
+    return Examination(name, date, sex, age_years, plane, (spacing_mm[0], spacing_mm[1], spacing_mm[2]), series, contrast, values, reasons, heads)
 
 
 def follow_up(examinations: list[Examination], wcv_percent: float = DEFAULT_WCV_PERCENT, own: Mapping[str, Repeatability] | None = None) -> tuple[list[dict[str, str]], list[str]]:
@@ -224,7 +202,7 @@ def _row(measurement_id: str, side: str, first: Examination, later: Examination,
         if years < 0.5:
             notes.append("less than half a year apart: the annualized change magnifies errors")
         if measurement_id in _AGAINST_WCV:
-            coefficient = 1.96 * math.sqrt(2.0) * wcv_percent if own is None or own.rc_percent is None else own.rc_percent
+            coefficient = repeatability_coefficient(wcv_percent) if own is None or own.rc_percent is None else own.rc_percent
             row["repeatability_percent"] = repr(coefficient)
             row["verdict"] = _verdict(symmetric, coefficient)
     if own is not None and not row["verdict"]:
@@ -234,6 +212,13 @@ def _row(measurement_id: str, side: str, first: Examination, later: Examination,
         notes.append("repositioning the leg alone changed the ischiofemoral space by 4 mm or more in 34 % of hips")
     row["notes"] = "; ".join(notes)
     return row
+
+
+def change_texts(row: dict[str, str]) -> tuple[str, str, str]:
+    """Return first value, this value and the signed change of a row that has one, rounded for reading, with the unit."""
+    decimals, unit = measurement(row["measurement"]).decimals, unit_text(row["unit"])
+    first, now, change = (f"{number_text(float(row[key]), decimals)}{unit}" for key in ("first_value", "value", "change"))
+    return first, now, f"{'+' if float(row['change']) > 0 else ''}{change}"
 
 
 def _verdict(change: float, coefficient: float) -> str:

@@ -236,14 +236,9 @@ def fill_between(mask: Mask, axis: int) -> Mask:
     if len(drawn) < 2:
         raise IFIMeasureError(f"only {len(drawn)} slice of the muscle is drawn; draw at least two, with slices between them to fill.")
     spacing = np.delete(mask.grid.spacing, axis)
-
-    def signed(plane: Array) -> Array:
-        inside = scipy.ndimage.distance_transform_edt(plane, sampling=spacing)
-        return np.asarray(inside - scipy.ndimage.distance_transform_edt(~plane, sampling=spacing))
-
     filled = stack.copy()
     for low, high in itertools.pairwise(drawn):
-        below, above = signed(stack[low]), signed(stack[high])
+        below, above = depth_inside(stack[low], spacing), depth_inside(stack[high], spacing)
         way = np.array(scipy.ndimage.center_of_mass(stack[high])) - scipy.ndimage.center_of_mass(stack[low])
         for k in range(low + 1, high):
             share = (k - low) / (high - low)
@@ -284,6 +279,11 @@ def on_grid(mask: Mask, grid: Grid) -> Mask:
         raise IFIMeasureError("the muscle lies outside the segmentation's image; give a segmentation that reaches it.")
     found = cropped(Mask(inside, grid, ALL_EDGES))
     return Mask(found.array, found.grid, found.cut | mask.cut)  # what the image cuts off is cut off on any grid
+
+
+def depth_inside(array: Array, spacing_mm: Array) -> Array:
+    """Return how deep the center of each voxel lies, millimeter: to the nearest voxel outside, and negative outside to the nearest inside."""
+    return np.asarray(scipy.ndimage.distance_transform_edt(array, sampling=spacing_mm) - scipy.ndimage.distance_transform_edt(~array, sampling=spacing_mm))
 
 
 def resampled(mask: Mask, grid: Grid) -> Array:
@@ -339,7 +339,7 @@ def partial_volume_ml(region: Region, levels: Levels, inside: Array) -> float | 
     """
     spacing, image = region.grid.spacing, region.image.astype(float)
     edge = 0.5 * float(spacing.min())  # between the centers of two voxels
-    depth = scipy.ndimage.distance_transform_edt(inside, sampling=spacing) - scipy.ndimage.distance_transform_edt(~inside, sampling=spacing)
+    depth = depth_inside(inside, spacing)
     depth = np.where(depth > 0, depth - edge, depth + edge)
     deep = inside & (depth > _EDGE_MM)
     muscle = float(np.median(image[deep])) if deep.sum() > 50 else levels.muscle

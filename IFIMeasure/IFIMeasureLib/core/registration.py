@@ -14,7 +14,7 @@ import SimpleITK as sitk
 
 from .imaging import Grid, Mask, Volume
 from .landmarks import LandmarkSet, position
-from .muscle import Strokes, segment_muscle
+from .muscle import Strokes, depth_inside, segment_muscle
 from .values import Array, IFIMeasureError, Side
 
 _STEP_MM = 2.0
@@ -161,7 +161,7 @@ def _depth(mask: Mask, points: Array) -> Array:
     spacing = mask.grid.spacing
     margin = np.ceil(15.0 / spacing).astype(int)
     padded = np.pad(mask.array, [(m, m) for m in margin])
-    depth = scipy.ndimage.distance_transform_edt(padded, sampling=spacing) - scipy.ndimage.distance_transform_edt(~padded, sampling=spacing)
+    depth = depth_inside(padded, spacing)
     return np.asarray(scipy.ndimage.map_coordinates(depth, (mask.grid.to_ijk(points) + margin).T, order=1, mode="nearest"))
 
 

@@ -42,6 +42,11 @@ REPEATABILITY_COLUMNS: dict[str, str] = {
 """Columns of ``repeatability.csv``."""
 
 
+def repeatability_coefficient(within_subject: float) -> float:
+    """Return what two measurements of one person differ by less than in 95 of 100, from the within-subject standard deviation (or coefficient of variation)."""
+    return 1.96 * math.sqrt(2.0) * within_subject
+
+
 @dataclass(frozen=True)
 class Repeatability:
     """Repeatability of one measurement, each number as :data:`REPEATABILITY_COLUMNS` says; None where there is none."""
@@ -64,12 +69,12 @@ class Repeatability:
     @property
     def rc(self) -> float:
         """Repeatability coefficient in the unit."""
-        return 1.96 * math.sqrt(2.0) * self.wsd
+        return repeatability_coefficient(self.wsd)
 
     @property
     def rc_percent(self) -> float | None:
         """Repeatability coefficient in percent."""
-        return None if self.wcv_percent is None else 1.96 * math.sqrt(2.0) * self.wcv_percent
+        return None if self.wcv_percent is None else repeatability_coefficient(self.wcv_percent)
 
     def row(self) -> dict[str, str]:
         """Return the row of the table."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .findings import finding_rows
-from .follow_up import Examination
+from .follow_up import Examination, change_texts
 from .measurements import MEASUREMENTS, measurement
 from .pictures import Picture, axial_picture, bones_picture, histogram_picture, profile_picture, scale_picture, side_levels, trend_picture
 from .reference_values import reference_rows, statements
@@ -146,11 +146,9 @@ def follow_up_html(examinations: list[Examination], rows: list[dict[str, str]], 
     for row in rows:
         if not row["change"]:
             continue
-        definition = measurement(row["measurement"])
-        first, now, change = (number_text(float(row[key]), definition.decimals) for key in ("first_value", "value", "change"))
         symmetric, annual = (f"{float(row[key]):+.1f} %" if row[key] else "" for key in ("change_symmetric_percent", "change_annualized_percent"))
         mark = "&#9650; " if row["verdict"].startswith("beyond") else ""
-        cells = (row["title"], row["side"], row["date"], first, now, f"{'+' if float(row['change']) > 0 else ''}{change}{unit_text(row['unit'])}", symmetric, annual)
+        cells = (row["title"], row["side"], row["date"], *change_texts(row), symmetric, annual)
         lines.append(
             f"<tr>{''.join(f'<td{_NO_WRAP if n else str()}>{_text(c)}</td>' for n, c in enumerate(cells))}<td>{mark}{_text(row['verdict'])}<div class='quiet'>{_text(row['notes'])}</div></td></tr>"
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Union
@@ -14,8 +14,9 @@ from .anatomy import Structure, definitions, structure_from_name
 from .findings import Findings
 from .imaging import Grid, Mask, Segmentation, SegmentRef, Volume, cropped
 from .landmarks import NOT_PLACED, Landmark, LandmarkSet, LandmarkState, empty_landmarks, landmark_definitions, merge, position
-from .measurements import HipData, measure_hip, measure_pair
-from .muscle import CORNERS, Strokes, fill_between, muscle_region, on_grid, partial_volume_ml, resampled, segment_muscle, signal_levels, split_joint
+from .measurements import MEASUREMENTS, HipData, MeasurementDefinition, measure_hip, measure_pair
+from .muscle import CORNERS, Levels, Strokes, fill_between, muscle_region, on_grid, partial_volume_ml, resampled, segment_muscle, signal_levels, split_joint
+from .muscle import Region as MuscleRegion
 from .muscle_numbers import MuscleImages, MuscleNumbers, muscle_numbers, with_images
 from .placement import ADULT_HEAD_RADIUS_MM, BoneField, Found, find_on_femur, find_on_hip_bone, place_attachments, side_frame, to_ras
 from .reference_values import Subject
@@ -84,6 +85,16 @@ class StudyResult:
         if measurement_id in self.paired:
             return self.paired[measurement_id]
         return self.hips[side].results[measurement_id] if side in self.hips else None
+
+
+def each_result(study: StudyResult) -> Iterator[tuple[MeasurementDefinition, Side | None, Result]]:
+    """Yield every result of the sides that were measured, with its definition and side (None for measurements of both hips)."""
+    for definition in MEASUREMENTS:
+        if definition.compute is None:
+            yield definition, None, study.paired[definition.id]
+        else:
+            for side, hip in study.hips.items():
+                yield definition, side, hip.results[definition.id]
 
 
 def resolve_structures(segmentation: Segmentation, mapping: dict[str, Structure] | None, extra_names: dict[str, str] | None = None) -> dict[Structure, list[SegmentRef]]:
@@ -386,27 +397,18 @@ class PreparedStudy:
             split = ("split from a segment that joins it with the gemelli, at a plane from the landmarks of the bones",)
         numbers = muscle_numbers(mask, whole, level)
         numbers = replace(numbers, notes=(*split, *numbers.notes))
-        if self.volume is not None and whole is not None and mask is bones.masks.get("quadratus_femoris"):
-            numbers = replace(numbers, partial_volume_ml=self._partial_volume(self.volume, bones, landmarks, mask))
+        levels = None
+        if self.volume is not None and whole is not None:
+            with contextlib.suppress(IFIMeasureError):  # the image does not show the muscle: no volume by its signal, no estimate of fat
+                region = muscle_region(self.volume, landmarks, _others(bones), bones.side)
+                levels = signal_levels(region, bones.masks["femur"])
+                if mask is bones.masks.get("quadratus_femoris"):
+                    numbers = replace(numbers, partial_volume_ml=_partial_volume(region, levels, mask))
         if self.images is not None:
-            levels = None
-            if self.images.t1 is not None and whole is not None:
-                with contextlib.suppress(IFIMeasureError):  # no corner in the T1 image: no estimate
-                    t1 = Volume(self.images.t1, self.images.grid, self.segmentation.path, contrast="t1")
-                    levels = signal_levels(muscle_region(t1, landmarks, _others(bones), bones.side), bones.masks["femur"])
-            numbers = with_images(numbers, mask, self.images, levels, bones.masks.get("reference_muscle"), bones.masks["femur"])
+            of_t1 = levels if self.images.t1 is not None else None
+            numbers = with_images(numbers, mask, self.images, of_t1, bones.masks.get("reference_muscle"), bones.masks["femur"])
         self._muscles[bones.side] = (key, numbers)
         return numbers
-
-    def _partial_volume(self, volume: Volume, bones: _Bones, landmarks: LandmarkSet, mask: Mask) -> float | None:
-        try:
-            region = muscle_region(volume, landmarks, _others(bones), bones.side)
-            levels = signal_levels(region, bones.masks["femur"])
-        except IFIMeasureError:  # the image does not show the muscle
-            return None
-        inside = resampled(mask, region.grid)
-        whole = inside.sum() * region.grid.voxel_mm3 / (mask.array.sum() * mask.grid.voxel_mm3)
-        return partial_volume_ml(region, levels, inside) if 0.9 < whole < 1.1 else None
 
     def examined(self, side: Side, landmarks: LandmarkSet, strokes: Strokes | None = None) -> Examined:
         """Return one side as it is segmented together with other examinations.
@@ -512,6 +514,13 @@ def measure_landmarks(landmarks: dict[Side, LandmarkSet], subject: Subject | Non
     data = {side: HipData(side, dict(points), {"ifs": reason, "qfs": reason}, {}, None, about, frame, frame_name) for side, points in landmarks.items()}
     hips = {side: HipResult(side, d.landmarks, d.spaces, measure_hip(d)) for side, d in data.items()}
     return StudyResult(hips, measure_pair(data), {}, about, None, {}, None, [])
+
+
+def _partial_volume(region: MuscleRegion, levels: Levels, mask: Mask) -> float | None:
+    """Volume of a muscle by its signal, milliliter; None where the image shows a part of it only."""
+    inside = resampled(mask, region.grid)
+    whole = inside.sum() * region.grid.voxel_mm3 / (mask.array.sum() * mask.grid.voxel_mm3)
+    return partial_volume_ml(region, levels, inside) if 0.9 < whole < 1.1 else None
 
 
 def _others(bones: _Bones) -> dict[str, Mask]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -237,13 +237,18 @@ def landmark_rows(study: StudyResult) -> list[dict[str, str]]:
 
 def csv_text(columns: Iterable[str], rows: Iterable[dict[str, Any]]) -> str:
     """Return a CSV document. Text that a spreadsheet would run as a formula is put behind an apostrophe."""
-    names = list(columns)
     stream = io.StringIO(newline="")
-    writer = csv.writer(stream, lineterminator="\r\n")
+    write_rows(stream, columns, rows)
+    return stream.getvalue()
+
+
+def write_rows(stream: IO[str], columns: Iterable[str], rows: Iterable[dict[str, Any]], separator: str = ",") -> None:
+    """Write the document of :func:`csv_text` row by row, so that any number of rows takes the same memory."""
+    names = list(columns)
+    writer = csv.writer(stream, delimiter=separator, lineterminator="\r\n")
     writer.writerow(names)
     for row in rows:
         writer.writerow([safe_text(row[name]) for name in names])
-    return stream.getvalue()
 
 
 def safe_text(text: Any) -> str:

@@ -91,6 +91,11 @@ class NotMeasurable:
     missing: tuple[str, ...] = field(default=())
 
 
+def iso_date(text: str) -> str:
+    """Return a date of DICOM (YYYYMMDD) as ISO 8601; any other text as it is."""
+    return f"{text[:4]}-{text[4:6]}-{text[6:8]}" if len(text) == 8 and text.isdigit() else text
+
+
 def number_text(value: float, decimals: int) -> str:
     """Return a number rounded for reading, without a sign on zero."""
     return f"{round(value, decimals) + 0.0:.{decimals}f}"

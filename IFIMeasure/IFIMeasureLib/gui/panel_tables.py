@@ -13,8 +13,9 @@ from slicer.i18n import tr as _
 
 from ..core.anatomy import Structure, definitions
 from ..core.findings import FINDINGS, FindingDefinition, Findings, finding
+from ..core.follow_up import change_texts
 from ..core.landmarks import Landmark, LandmarkSet, LandmarkState, landmark_definitions
-from ..core.measurements import MEASUREMENTS, MeasurementDefinition, measurement
+from ..core.measurements import MEASUREMENTS, MeasurementDefinition
 from ..core.reference_values import statements
 from ..core.study import StudyResult
 from ..core.values import Measured, Side, number_text, unit_text
@@ -244,14 +245,12 @@ class FollowUpTable:
         changed = [row for row in rows if row["change"]]
         self._table.setRowCount(len(changed))
         for number, row in enumerate(changed):
-            definition = measurement(row["measurement"])
-            first, now, change = (number_text(float(row[key]), definition.decimals) for key in ("first_value", "value", "change"))
-            unit = unit_text(row["unit"])
+            first, now, change = change_texts(row)
             percent = f" ({float(row['change_symmetric_percent']):+.1f} %)" if row["change_symmetric_percent"] else ""
             mark = "▲ " if row["verdict"].startswith("beyond") else ""
             verdict = {"b": _("beyond error"), "w": _("within error")}.get(row["verdict"][:1], "")
-            tooltip = "\n".join(text for text in (f"{row['first_date']}: {first}{unit}; {row['date']}: {now}{unit}", row["verdict"], row["notes"]) if text)
-            told = f"{'+' if float(row['change']) > 0 else ''}{change}{unit}{percent}" + (f"\n{mark}{verdict}" if verdict else "")
+            tooltip = "\n".join(text for text in (f"{row['first_date']}: {first}; {row['date']}: {now}", row["verdict"], row["notes"]) if text)
+            told = f"{change}{percent}" + (f"\n{mark}{verdict}" if verdict else "")
             cells = (f"{row['title']}, {row['side']}", row["date"], told)
             for column, text in enumerate(cells):
                 _cell(self._table, number, column, text, tooltip)

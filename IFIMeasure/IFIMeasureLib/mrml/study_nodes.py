@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import math
 import zlib
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,7 @@ from ..core.muscle_numbers import MuscleImages, fat_fraction_map, muscle_images
 from ..core.placement import BoneField, to_ras
 from ..core.reference_values import Subject, reference_rows
 from ..core.spaces import Space
-from ..core.study import PreparedStudy, Progress, StudyResult, lacking_structures, resolve_structures
+from ..core.study import PreparedStudy, Progress, StudyResult, each_result, lacking_structures, resolve_structures
 from ..core.surface import triangulated
 from ..core.tables import MEASUREMENT_COLUMNS, PROFILE_COLUMNS, SUMMARY_COLUMNS, measurement_rows, profile_rows, summary_rows
 from ..core.values import Array, IFIMeasureError, Measured, Result, Side, point3
@@ -68,6 +67,7 @@ class StudyNodes:
 
     def __init__(self, scene: Any, record: Any) -> None:
         self.scene, self.record = scene, record
+        self._shown_images: MuscleImages | None = None
 
     @classmethod
     def create(cls, scene: Any, name: str) -> StudyNodes:
@@ -378,6 +378,9 @@ class StudyNodes:
 
     def _show_fat_fraction(self, images: MuscleImages | None) -> None:
         """Keep the map of the fat fraction, where there are Dixon images, as a volume of 0 to 1."""
+        if images is not None and images is self._shown_images and self.node("fat_fraction") is not None:
+            return  # the same as before: this is called for every change of a landmark
+        self._shown_images = images
         fraction = None if images is None else fat_fraction_map(images)
         node = self.node("fat_fraction")
         if fraction is None or images is None:
@@ -597,16 +600,6 @@ MAX_SHOWN_DISTANCE_MM = 40.0
 """Distances beyond this get the last color."""
 
 _DISTANCE_COLORS = ((0.55, 0.05, 0.10), (0.90, 0.45, 0.15), (0.98, 0.85, 0.45), (0.75, 0.88, 0.90), (0.30, 0.55, 0.78), (0.16, 0.25, 0.55))
-
-
-def each_result(study: StudyResult) -> Iterator[tuple[MeasurementDefinition, Side | None, Result]]:
-    """Yield every result with its definition and side (None for measurements of both hips)."""
-    for definition in MEASUREMENTS:
-        if definition.compute is None:
-            yield definition, None, study.paired[definition.id]
-        else:
-            for side, hip in study.hips.items():
-                yield definition, side, hip.results[definition.id]
 
 
 def _result_role(measurement_id: str, side: Side | None) -> str:

@@ -19,7 +19,7 @@ from IFIMeasureLib.core.imaging import Grid, read_segmentation
 from IFIMeasureLib.core.landmarks import read_landmarks
 from IFIMeasureLib.core.sample import sample_grid, write_label_map
 from IFIMeasureLib.core.values import Side
-from IFIMeasureLib.outputs import OUTPUT_FILES
+from IFIMeasureLib.formats import OUTPUT_FILES
 
 needs_mr = pytest.mark.skipif(not (SHARED / "hip_mr").exists(), reason="the real MR study is not here")
 
@@ -217,7 +217,7 @@ def test_the_muscle_is_segmented_measured_and_followed_over_time(demo, tmp_path,
     assert main(["follow-up", first, second, *dates, "--output", str(tmp_path / "changes")]) == 1
     assert "there are results already" in capsys.readouterr().err
     assert main(["follow-up", first, str(tmp_path), *dates, "--output", str(tmp_path / "other")]) == 1
-    assert "no readable study.json" in capsys.readouterr().err and not (tmp_path / "other").exists()
+    assert "this is no study that IFIMeasure wrote" in capsys.readouterr().err and not (tmp_path / "other").exists()
 
 
 def test_a_labs_own_repeatability_is_computed_and_used(demo, tmp_path, capsys):

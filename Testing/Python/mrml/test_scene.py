@@ -13,9 +13,10 @@ slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 from IFIMeasureLib.core.imaging import read_segmentation  # noqa: E402
 from IFIMeasureLib.core.landmarks import LandmarkState, markups_document, read_landmarks  # noqa: E402
 from IFIMeasureLib.core.reference_values import Subject  # noqa: E402
+from IFIMeasureLib.core.study import each_result  # noqa: E402
 from IFIMeasureLib.core.values import IFIMeasureError, Measured, NotMeasurable, Side  # noqa: E402
 from IFIMeasureLib.mrml.scene import create_scene, read_scene, read_segmentation_node, write_landmarks, write_scene, write_segmentation  # noqa: E402
-from IFIMeasureLib.mrml.study_nodes import StudyNodes, each_result, guess_structure  # noqa: E402
+from IFIMeasureLib.mrml.study_nodes import StudyNodes, guess_structure  # noqa: E402
 from vtkmodules.util.numpy_support import vtk_to_numpy  # noqa: E402
 from vtkmodules.vtkCommonCore import reference  # noqa: E402
 from vtkmodules.vtkCommonMath import vtkMatrix4x4  # noqa: E402

@@ -1,0 +1,23 @@
+"""What a folder of results may hold; free of everything that takes time to load, as the command line needs it at once."""
+
+OUTPUT_FORMATS: dict[str, tuple[str, ...]] = {
+    "tables": ("measurements.csv", "measurements.schema.csv", "study.csv", "study.schema.csv", "profile.csv", "muscle_sections.csv", "fat_histogram.csv", "findings.csv"),
+    "report": ("report.html",),
+    "pdf": ("report.pdf", "report_pdf.dcm"),
+    "landmarks": ("landmarks_left.mrk.json", "landmarks_right.mrk.json"),
+    "segmentation": ("segmentation.seg.nrrd", "fat_fraction.nrrd"),
+    "scene": ("scene.mrb",),
+    "workbook": ("measurements.xlsx",),
+    "dicom": ("report.dcm", "segmentation.dcm"),
+    "fhir": ("fhir.json",),
+}
+"""What can be written, and its files; those with nothing to tell (a side that was not measured, no muscle, no fat fraction) are left out."""
+
+DEFAULT_FORMATS = ("tables", "report", "landmarks", "segmentation", "scene")
+"""What is written where nothing else is said; the others are asked for."""
+
+OUTPUT_FILES = (*(name for names in OUTPUT_FORMATS.values() for name in names), "study.json")
+"""Every file of a study's folder; ``study.json`` is always written."""
+
+FOLLOW_UP_FILES = ("follow_up.csv", "follow_up.html", "together_*.seg.nrrd")
+"""Every file of a folder of changes over time; of the last there is one for each examination, with its date."""
