@@ -203,18 +203,23 @@ def first_surface(mask: Mask, x: Array, y: Array, z: Array) -> Array:
     occupancy, grid = block_mean(mask.array, mask.grid, factors)
     phi = signed_distance(np.pad(occupancy, 2), grid.spacing, far=False)
     first = np.full((len(x), len(z)), np.inf)
-    before = np.full(first.shape, -1.0)
-    xx, zz = np.meshgrid(x, z, indexing="ij")
-    for number, level in enumerate(y):
-        ijk = grid.to_ijk(np.stack([xx, np.full_like(xx, level), zz], axis=-1)) + 2.0
-        now = scipy.ndimage.map_coordinates(phi, np.moveaxis(ijk, -1, 0), order=1, mode="constant", cval=-1.0)
-        met = (now > 0) & ~np.isfinite(first)
-        if number:
-            share = before[met] / (before[met] - now[met])
-            first[met] = y[number - 1] + np.clip(share, 0, 1) * (level - y[number - 1])
-        else:
-            first[met] = level
-        before = now
+    corners = grid.corners(0.5)
+    low, high = corners.min(0) - 4.0, corners.max(0) + 4.0  # the lines that can meet it, and where along them
+    i, k = (np.flatnonzero((axis > low[a]) & (axis < high[a])) for axis, a in ((x, 0), (z, 2)))
+    levels = y[(y > low[1]) & (y < high[1])]
+    if not len(i) or not len(k) or not len(levels):
+        return first
+    xx, zz = np.meshgrid(x[i], z[k], indexing="ij")
+    start = np.moveaxis(grid.to_ijk(np.stack([xx, np.zeros_like(xx), zz], axis=-1)), -1, 0) + 2.0
+    per_mm = np.linalg.inv(grid.affine)[:3, 1][:, None, None]
+    met_at, before, place = np.full(xx.shape, np.inf), np.full(xx.shape, -1.0), float(levels[0])
+    for level in levels:
+        now = scipy.ndimage.map_coordinates(phi, start + level * per_mm, order=1, mode="constant", cval=-1.0)
+        met = (now > 0) & ~np.isfinite(met_at)
+        share = before[met] / (before[met] - now[met])
+        met_at[met] = place + np.clip(share, 0, 1) * (level - place)
+        before, place = now, float(level)
+    first[np.ix_(i, k)] = met_at
     return first
 
 
