@@ -104,6 +104,9 @@ class IFIMeasureParameterNode:
     exportScene: bool = True
     exportWorkbook: bool = False
     exportDicom: bool = False
+    exportPdf: bool = False
+    exportFhir: bool = False
+    exportChanges: bool = False
     replaceResults: bool = False
 
 
@@ -354,12 +357,12 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         age = self.ui.ageSpinBox.value
         sex = [None, "F", "M"][self.ui.sexComboBox.currentIndex]
         self._live.nodes.set_subject(Subject(sex, None if age < 0 else age, self.ui.heightSpinBox.value or None, self.ui.weightSpinBox.value or None))
-        self._live.person_changed()
         self._updateTimer.start()
 
     def onDateChanged(self):
         if self._live is not None and not self._syncing:
             self._live.nodes.date = self.ui.dateLineEdit.text.strip()
+            self._updateTimer.start()
 
     def onFindingChosen(self, side, findingId, choice):
         if self._live is not None and not self._syncing:
@@ -367,7 +370,6 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             findings.setdefault(side, {})[findingId] = choice
             filled = {s: {k: v for k, v in of.items() if v} for s, of in findings.items()}
             self._live.nodes.findings = {s: of for s, of in filled.items() if of}
-            self._live.person_changed()
             self._updateTimer.start()
 
     def onStructureChosen(self, segmentId, structure):
@@ -568,9 +570,9 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onFollowUp(self):
         with self._showErrors(_("The studies could not be compared.")), self._progress(_("Comparing")) as progress:
-            rows, warnings = self.logic.followUp(self.ui.wcvSpinBox.value, self.ui.togetherCheckBox.checked, progress)
-            self.followUpTable.show(rows)
-            self.ui.followUpLabel.text = "\n".join(warnings)
+            changes = self.logic.followUp(self.ui.wcvSpinBox.value, self.ui.togetherCheckBox.checked, progress)
+            self.followUpTable.show(changes.rows)
+            self.ui.followUpLabel.text = "\n".join(changes.warnings)
         self._updateTimer.start()
 
     # -- measurements and views
@@ -655,12 +657,32 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                 ("scene", chosen.exportScene),
                 ("workbook", chosen.exportWorkbook),
                 ("dicom", chosen.exportDicom),
+                ("pdf", chosen.exportPdf),
+                ("fhir", chosen.exportFhir),
             )
             if wanted
         ]
+        if not self._offerPackages(formats):
+            return
+        wcvPercent = self.ui.wcvSpinBox.value if chosen.exportChanges else None
         with self._showErrors(_("The results could not be written.")), self._progress(_("Exporting")) as progress:
-            folder = self.logic.export(self._live, chosen.exportFolder, formats, chosen.replaceResults, progress)
+            folder = self.logic.export(self._live, chosen.exportFolder, formats, chosen.replaceResults, progress, wcvPercent)
             self.ui.exportLabel.text = _("Written to {folder}").format(folder=folder)
+
+    def _offerPackages(self, formats):
+        """Install the packages that the chosen files need and that are not there, if the person agrees; returns whether to go on."""
+        from IFIMeasureLib.formats import missing_packages
+
+        missing = missing_packages(formats)
+        if not missing:
+            return True
+        question = _("The chosen files need {packages}, which 3D Slicer does not have yet. Install now (from the internet, some megabytes)?")
+        if not slicer.util.confirmOkCancelDisplay(question.format(packages=", ".join(missing))):
+            return False
+        with slicer.util.tryWithErrorDisplay(_("The packages could not be installed."), waitCursor=True):
+            slicer.util.pip_install(missing)
+            return True
+        return False
 
     # -- helpers
 
@@ -774,16 +796,16 @@ class IFIMeasureLogic(ScriptedLoadableModuleLogic):
         return live
 
     def followUp(self, wcvPercent, together=True, progress=None):
-        """Compare the studies of the scene with the first one by date; returns rows and warnings, and keeps the rows as a table node.
+        """Compare the studies of the scene with the first one by date; returns the Changes, and keeps their rows as a table node.
 
         :param together: whether muscles found in the images are found again in all studies together.
         """
         from IFIMeasureLib.mrml.live import follow_studies
         from IFIMeasureLib.mrml.study_nodes import write_follow_up
 
-        rows, warnings = follow_studies([self.live(nodes.record) for nodes in self.studies()], wcvPercent, together, progress)
-        write_follow_up(self.scene, rows)
-        return rows, warnings
+        changes = follow_studies([self.live(nodes.record) for nodes in self.studies()], wcvPercent, together, progress)
+        write_follow_up(self.scene, changes.rows)
+        return changes
 
     def dicomFiles(self, volumeNode):
         """Return the files that a volume was loaded from, as the DICOM database of the application knows them; empty where it does not."""
@@ -792,11 +814,27 @@ class IFIMeasureLogic(ScriptedLoadableModuleLogic):
         paths = [database.fileForInstance(uid) for uid in uids] if database is not None else []
         return tuple(pathlib.Path(path) for path in paths if path) if paths and all(paths) else ()
 
-    def export(self, live, folder, formats, replace=False, progress=None):
+    def changes(self, live, wcvPercent, progress=None):
+        """Compare a study with the earlier ones of the scene, as they are; returns the Changes.
+
+        :raises IFIMeasureError: where there is no earlier one, a date is missing, or the persons differ.
+        """
+        from IFIMeasureLib.core.follow_up import parse_date
+        from IFIMeasureLib.mrml.live import follow_studies
+
+        lives = [self.live(nodes.record) for nodes in self.studies()]
+        date = parse_date(live.nodes.date, live.nodes.name)
+        earlier = [other for other in lives if other is not live and parse_date(other.nodes.date, other.nodes.name) <= date]
+        if not earlier:
+            raise IFIMeasureError(_("{name}: the scene has no earlier study to compare it with; leave out the changes over time.").format(name=live.nodes.name))
+        return follow_studies([*earlier, live], wcvPercent, False, progress)
+
+    def export(self, live, folder, formats, replace=False, progress=None, wcvPercent=None):
         """Write the chosen files of a study, all or none; returns the folder.
 
         :param formats: keys of IFIMeasureLib.formats.OUTPUT_FORMATS.
         :param replace: whether results that are in the folder already may be replaced.
+        :param wcvPercent: within-subject coefficient of variation for the changes over time; None where none are to be written.
         """
         from IFIMeasureLib import outputs
 
@@ -811,8 +849,9 @@ class IFIMeasureLogic(ScriptedLoadableModuleLogic):
         result = live.update(progress=progress)
         if "dicom" in formats and result.volume is not None:
             result = result.of_files(self.dicomFiles(live.nodes.volume))
+        changes = None if wcvPercent is None else self.changes(live, wcvPercent, progress)
         with outputs.written_whole(folder) as beside:
-            outputs.write_outputs(result, beside, {"module": True, "study": live.nodes.name}, live.nodes.name, progress or (lambda text: None), formats)
+            outputs.write_outputs(result, beside, {"module": True, "study": live.nodes.name}, live.nodes.name, progress or (lambda text: None), formats, changes=changes)
         logging.info("IFIMeasure exported %s to %s", live.nodes.name, folder)
         return folder
 

@@ -164,6 +164,7 @@ def _study_arguments(command: argparse.ArgumentParser, image_needed: bool) -> No
     )
     command.add_argument("--fat-image", type=Path, metavar="FILE", help="fat image of Dixon, with --contrast water")
     command.add_argument("--opposed-image", type=Path, metavar="FILE", help="image out of phase, with --contrast in-phase: fat and water from both")
+    command.add_argument("--date", metavar="DATE", help="date of the examination, such as 2024-03-01; else from DICOM")
     command.add_argument("--height", type=float, metavar="METERS", help="height of the person, for the volume over body size; else from DICOM")
     command.add_argument("--weight", type=float, metavar="KG", help="weight of the person; else from DICOM")
     command.add_argument(
@@ -181,6 +182,14 @@ def _export_argument(command: argparse.ArgumentParser) -> None:
         "--export",
         metavar="FORMATS",
         help=f"what to write, separated by commas: {', '.join(OUTPUT_FORMATS)}, or all (default: {','.join(DEFAULT_FORMATS)})",
+    )
+    command.add_argument(
+        "--earlier",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="results of an earlier examination of the same person: report, tables and workbook then hold the changes, numbers as they are ('follow-up' finds the muscles together); repeatable",
     )
     command.add_argument("--identified", action="store_true", help="name the patient in the report (DICOM results always do, as an archive needs it)")
 
@@ -281,21 +290,38 @@ def _measure(options: argparse.Namespace) -> int:
         raise IFIMeasureError(f"--weight is {options.weight:g}: it must be kilograms between 2 and 400.")
     formats = _formats(options)
     study = run_study(options, say)
+    changes = _changes(study, options)
     kept = {
         k: (str(v) if isinstance(v, Path) else [str(x) for x in v] if isinstance(v, list) else v)
         for k, v in vars(options).items()
         if k not in ("command", "debug", "force", "quiet", "output", "export", "identified")
     }
-    for key in ("image", "segmentation", "fat_image", "opposed_image", "strokes"):
+    for key in ("image", "segmentation", "fat_image", "opposed_image", "strokes"):  # names alone: folders tell of persons
         if key in kept:
             kept[key] = getattr(options, key).name if getattr(options, key) is not None else None
-    kept["landmarks"] = [path.name for path in options.landmarks]
+    kept["landmarks"], kept["earlier"] = ([path.name for path in paths] for paths in (options.landmarks, options.earlier))
     with outputs.written_whole(options.output) as folder:
-        outputs.write_outputs(study, folder, kept, options.output.name or "IFIMeasure", say, formats, options.identified)
+        outputs.write_outputs(study, folder, kept, options.output.name or "IFIMeasure", say, formats, options.identified, changes)
     if not options.quiet:
         _summary(study)
         print(f"\nResults are in {options.output}{'; open report.html, or scene.mrb in 3D Slicer' if formats == DEFAULT_FORMATS else ''}.")
     return 0
+
+
+def _changes(study: Any, options: argparse.Namespace) -> Any:
+    """Return the changes against the earlier examinations that the options name, or None."""
+    from .collect import read_document
+    from .core.follow_up import examination_of, follow_up, read_examination
+
+    if not options.earlier:
+        return None
+    earlier = [read_examination(read_document(folder / "study.json"), str(folder)) for folder in options.earlier]
+    changes = follow_up([*earlier, examination_of(study, "this study", study.volume.contrast if study.volume is not None else "")])
+    if changes.examinations[-1].name != "this study":
+        raise IFIMeasureError(
+            f"{changes.examinations[-1].name}: it is of {changes.examinations[-1].date}, after this study ({study.date}); --earlier names examinations before it."
+        )
+    return changes
 
 
 def run_study(options: argparse.Namespace, say: Any) -> Any:
@@ -303,6 +329,7 @@ def run_study(options: argparse.Namespace, say: Any) -> Any:
     from .core.anatomy import read_label_mapping
     from .core.dicom_series import choose_series, read_series, scan_folder
     from .core.findings import parse_findings
+    from .core.follow_up import parse_date
     from .core.imaging import read_segmentation, read_volume
     from .core.landmarks import LandmarkSet, merge, read_landmarks
     from .core.muscle import read_strokes
@@ -340,6 +367,8 @@ def run_study(options: argparse.Namespace, say: Any) -> Any:
     prepared = PreparedStudy(segmentation, resolve_structures(segmentation, mapping, extra), volume, Side.parse(options.side), subject, say)
     prepared.images = _muscle_images(options, volume)
     prepared.findings = parse_findings(options.finding)
+    if options.date:
+        prepared.date = parse_date(options.date, "--date").isoformat()
     if options.command == "muscle":
         assert volume is not None
         placed = {side: hip.landmarks for side, hip in prepared.measure(person, progress=say).hips.items()}
@@ -407,22 +436,22 @@ def _follow_up(options: argparse.Namespace) -> int:
     wcv = DEFAULT_WCV_PERCENT if options.wcv is None else options.wcv
     own = read_repeatability(options.repeatability) if options.repeatability else {}
     examinations = [read_examination(read_document(path / "study.json"), str(path), date) for path, date in zip(options.folders, dates)]
-    rows, warnings = follow_up(examinations, wcv, own)  # refuses what must not be compared before anything long begins
+    changes = follow_up(examinations, wcv, own)  # refuses what must not be compared before anything long begins
     with outputs.written_whole(folder, FOLLOW_UP_FILES) as beside:
         if not options.as_they_are:
             examinations, notes = outputs.measured_together(examinations, beside, _say)
-            rows, warnings = follow_up(examinations, wcv, own)
-            warnings += notes
-        (beside / "follow_up.csv").write_bytes(csv_text(FOLLOW_UP_COLUMNS, rows).encode())
-        (beside / "follow_up.html").write_text(follow_up_html(examinations, rows, warnings), encoding="utf-8")
+            changes = follow_up(examinations, wcv, own)
+            changes.warnings.extend(notes)
+        (beside / "follow_up.csv").write_bytes(csv_text(FOLLOW_UP_COLUMNS, changes.rows).encode())
+        (beside / "follow_up.html").write_text(follow_up_html(changes), encoding="utf-8")
     table = [("measurement", "side", "from", "to", "first", "now", "change", "percent", "verdict")]
-    for row in rows:
+    for row in changes.rows:
         if row["change"]:
             percent = f"{float(row['change_symmetric_percent']):+.1f} %" if row["change_symmetric_percent"] else ""
             numbers = (f"{float(row['first_value']):.2f}", f"{float(row['value']):.2f}", f"{float(row['change']):+.2f} {row['unit']}")
             table.append((row["measurement"], row["side"], row["first_date"], row["date"], *numbers, percent, row["verdict"]))
     _print_table(table)
-    for warning in warnings:
+    for warning in changes.warnings:
         print(f"  {warning}")
     print(f"\nTable and report are in {folder}; percent is symmetric, 200 (now - first) / (now + first).")
     return 0
@@ -484,8 +513,9 @@ def _export(options: argparse.Namespace) -> int:
         prepared.volume = _measured_series(options.image, document)
     study = prepared.measure(outputs.placed_by_person(options.folder))
     study.notes[:0] = [note for note in document.get("notes", []) if note not in study.notes]
+    changes = _changes(study, options)
     with outputs.written_whole(options.output) as folder:
-        outputs.write_outputs(study, folder, dict(document.get("options", {})), options.folder.name or "IFIMeasure", _say, formats, options.identified)
+        outputs.write_outputs(study, folder, dict(document.get("options", {})), options.folder.name or "IFIMeasure", _say, formats, options.identified, changes)
     print(f"Results are in {options.output}.")
     return 0
 

@@ -16,7 +16,7 @@ from typing import Any
 from .core.findings import FINDINGS
 from .core.measurements import MEASUREMENTS
 from .core.tables import MEASUREMENT_COLUMNS, csv_text, write_rows
-from .core.values import IFIMeasureError, iso_date
+from .core.values import IFIMeasureError
 
 _ABOUT: dict[str, str] = {
     "study": "Name of the study's folder, with the folders above it as they were given.",
@@ -71,7 +71,7 @@ def read_document(path: Path) -> dict[str, Any]:
 
 def _about(document: dict[str, Any], name: str) -> dict[str, str]:
     subject, series, grid = document.get("subject", {}), document.get("series", {}), document.get("segmentation", {})
-    row = {"study": name, "date": iso_date(str(series.get("date", ""))), "series": str(series.get("description", ""))}
+    row = {"study": name, "date": str(document.get("date", "")), "series": str(series.get("description", ""))}
     row.update({key: "" if subject.get(key) is None else str(subject[key]) for key in ("sex", "age_years", "height_m", "weight_kg")})
     row.update(
         plane=str(grid.get("plane", "")), spacing_mm=" ".join(repr(float(v)) for v in grid.get("spacing_mm", [])), version=str(document.get("versions", {}).get("ifimeasure", ""))

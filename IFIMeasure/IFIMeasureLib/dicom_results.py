@@ -7,7 +7,6 @@ archive needs it. Points are LPS millimeter in the series' frame of reference.
 from __future__ import annotations
 
 import datetime
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from .core.imaging import LPS_TO_RAS, Mask, placed
 from .core.measurements import MeasurementDefinition
 from .core.study import StudyResult, each_result
 from .core.values import Array, IFIMeasureError, Measured, Side
+from .formats import missing_packages
 
 _MANUFACTURER = "IFIMeasure"
 _MODEL = "IFIMeasure"
@@ -34,7 +34,7 @@ def write_dicom(study: StudyResult, folder: Path) -> None:
 
     :raises IFIMeasureError: where the study was not measured with a DICOM series, or that series lacks what DICOM needs.
     """
-    if importlib.util.find_spec("highdicom") is None:
+    if missing_packages(["dicom"]):
         raise IFIMeasureError("DICOM results need the package highdicom, which is not installed; install it, or choose other formats.")
     sources = _sources(study)
     segmentation, numbers = _segmentation(study, sources)
@@ -147,7 +147,7 @@ def _segmentation(study: StudyResult, sources: list[pydicom.Dataset]) -> tuple[A
             descriptions[-1].SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = [hd.sr.CodedConcept.from_code(_code(SIDE_CODES[structure.side]))]
     affine = (LPS_TO_RAS @ part.affine)[:, [2, 1, 0, 3]]
     array = np.ascontiguousarray(labels.transpose(2, 1, 0) if stacked is None else stacked.transpose(2, 1, 0, 3))
-    channels = None if stacked is None else {"SegmentNumber": list(range(1, len(masks) + 1))}
+    channels: dict[Any, Any] | None = None if stacked is None else {"SegmentNumber": list(range(1, len(masks) + 1))}
     volume = hd.Volume(array, affine, "PATIENT", frame_of_reference_uid=str(sources[0].FrameOfReferenceUID), channels=channels)
     result = hd.seg.Segmentation(
         sources,

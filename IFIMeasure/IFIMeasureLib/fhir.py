@@ -6,6 +6,7 @@ reason why.
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Any
 
@@ -57,12 +58,12 @@ def _observation(definition: MeasurementDefinition, side: Side | None, result: R
     return observation
 
 
-def fhir_bundle(study: StudyResult, created: str, version: str, date: str = "") -> dict[str, Any]:
+def fhir_bundle(study: StudyResult, created: str, version: str) -> dict[str, Any]:
     """Return the bundle as JSON content.
 
     :param created: when the results were made, ISO 8601 with a time zone.
-    :param date: of the examination, ISO 8601; empty where it is not known.
     """
+    date = study.date if re.fullmatch(r"\d{4}-\d\d-\d\d", study.date) else ""  # DICOM files may hold anything
     absent = ((definition, side, NotMeasurable(reason)) for side, reason in study.absent_sides.items() for definition in MEASUREMENTS if definition.compute is not None)
     observations = [
         (f"{definition.id} {side.value if side else 'both'}", _observation(definition, side, result, date)) for definition, side, result in (*each_result(study), *absent)

@@ -1,7 +1,22 @@
 """What a folder of results may hold; free of everything that takes time to load, as the command line needs it at once."""
 
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Collection
+
 OUTPUT_FORMATS: dict[str, tuple[str, ...]] = {
-    "tables": ("measurements.csv", "measurements.schema.csv", "study.csv", "study.schema.csv", "profile.csv", "muscle_sections.csv", "fat_histogram.csv", "findings.csv"),
+    "tables": (
+        "measurements.csv",
+        "measurements.schema.csv",
+        "study.csv",
+        "study.schema.csv",
+        "profile.csv",
+        "muscle_sections.csv",
+        "fat_histogram.csv",
+        "findings.csv",
+        "follow_up.csv",
+    ),
     "report": ("report.html",),
     "pdf": ("report.pdf", "report_pdf.dcm"),
     "landmarks": ("landmarks_left.mrk.json", "landmarks_right.mrk.json"),
@@ -21,3 +36,11 @@ OUTPUT_FILES = (*(name for names in OUTPUT_FORMATS.values() for name in names), 
 
 FOLLOW_UP_FILES = ("follow_up.csv", "follow_up.html", "together_*.seg.nrrd")
 """Every file of a folder of changes over time; of the last there is one for each examination, with its date."""
+
+NEEDED_PACKAGES = {"workbook": "openpyxl", "dicom": "highdicom", "pdf": "weasyprint"}
+"""Packages that are not part of 3D Slicer and that a format needs."""
+
+
+def missing_packages(formats: Collection[str]) -> list[str]:
+    """Return the packages that must be installed before these formats can be written."""
+    return [package for name, package in NEEDED_PACKAGES.items() if name in formats and importlib.util.find_spec(package) is None]

@@ -23,7 +23,7 @@ import numpy as np
 from . import __version__
 from .collect import read_document, schema_text, wide_columns, wide_row, write_workbook
 from .core.findings import FINDING_COLUMNS, finding_rows
-from .core.follow_up import Examination, examination_of
+from .core.follow_up import FOLLOW_UP_COLUMNS, Changes, Examination, examination_of
 from .core.imaging import Volume, read_segmentation, read_volume, write_volume
 from .core.landmarks import LandmarkSet, landmark_definitions, read_landmarks
 from .core.measurements import MEASUREMENTS
@@ -45,7 +45,7 @@ from .core.tables import (
     muscle_rows,
     profile_rows,
 )
-from .core.values import IFIMeasureError, Side, iso_date
+from .core.values import IFIMeasureError, Side
 from .fhir import fhir_bundle
 from .formats import DEFAULT_FORMATS, OUTPUT_FILES
 
@@ -112,11 +112,13 @@ def write_outputs(
     say: Callable[[str], None] = lambda text: None,
     formats: Collection[str] = DEFAULT_FORMATS,
     identified: bool = False,
+    changes: Changes | None = None,
 ) -> None:
     """Write a study's output files into ``folder`` (see :func:`written_whole` for doing it whole).
 
     :param formats: keys of :data:`OUTPUT_FORMATS`.
     :param identified: whether the report names the patient.
+    :param changes: against earlier examinations of the same person: a table, a sheet, and a part of the report.
     :raises IFIMeasureError: for a study of landmarks alone.
     """
     provenance = describe(study, options)
@@ -129,6 +131,7 @@ def write_outputs(
             ("muscle_sections", MUSCLE_COLUMNS, muscle_rows(study)),
             ("fat_histogram", HISTOGRAM_COLUMNS, histogram_rows(study)),
             ("findings", FINDING_COLUMNS, finding_rows(study.findings, study.hips) if study.findings else []),
+            ("follow_up", FOLLOW_UP_COLUMNS, changes.rows if changes is not None else []),
         ):
             if rows:
                 (folder / f"{file}.csv").write_bytes(csv_text(columns, rows).encode())
@@ -136,7 +139,7 @@ def write_outputs(
                 (folder / f"{file}.schema.csv").write_bytes(schema_text(columns).encode())
     if {"report", "pdf"} & set(formats):
         say("writing the report")
-        page = report_html(study, provenance, identified)
+        page = report_html(study, provenance, identified, changes)
         if "report" in formats:
             (folder / "report.html").write_text(page, encoding="utf-8")
         if "pdf" in formats:
@@ -147,8 +150,7 @@ def write_outputs(
         say("writing the files for 3D Slicer")
         _write_mrml(study, folder, name, formats)
     if "fhir" in formats:
-        date = iso_date(provenance["series"].get("date", ""))
-        bundle = fhir_bundle(study, provenance["created"], __version__, date if "-" in date else "")
+        bundle = fhir_bundle(study, provenance["created"], __version__)
         (folder / "fhir.json").write_text(json.dumps(bundle, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     if "dicom" in formats:
         from .dicom_results import write_dicom
@@ -156,7 +158,7 @@ def write_outputs(
         say("writing DICOM")
         write_dicom(study, folder)
     if "workbook" in formats:
-        _write_workbook(study, folder / "measurements.xlsx")
+        _write_workbook(study, folder / "measurements.xlsx", changes)
     provenance["outputs"] = {p.name: _sha256(p) for p in sorted(folder.iterdir()) if p.is_file()}
     (folder / "study.json").write_text(json.dumps(provenance, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -175,7 +177,7 @@ def _write_pdf(study: StudyResult, page: str, folder: Path, as_dicom: bool) -> N
         write_encapsulated_pdf(study, pdf, folder / "report_pdf.dcm")
 
 
-def _write_workbook(study: StudyResult, path: Path) -> None:
+def _write_workbook(study: StudyResult, path: Path, changes: Changes | None) -> None:
     tables = {
         "measurements": (MEASUREMENT_COLUMNS, measurement_rows(study)),
         "profile": (PROFILE_COLUMNS, profile_rows(study)),
@@ -183,6 +185,7 @@ def _write_workbook(study: StudyResult, path: Path) -> None:
         "fat": (HISTOGRAM_COLUMNS, histogram_rows(study)),
         "findings": (FINDING_COLUMNS, finding_rows(study.findings, study.hips)),
         "landmarks": (LANDMARK_COLUMNS, landmark_rows(study)),
+        "follow-up": (FOLLOW_UP_COLUMNS, changes.rows if changes is not None else []),
     }
     dictionary = [{"sheet": name, "column": column, "content": text} for name, (columns, _) in tables.items() for column, text in columns.items()]
     sheets: dict[str, tuple[Sequence[str], Iterable[dict[str, str]]]] = {name: (list(columns), rows) for name, (columns, rows) in tables.items()}
@@ -220,6 +223,7 @@ def reopen(folder: Path) -> PreparedStudy:
     if fraction.exists():
         fat = read_volume(fraction)
         prepared.images = MuscleImages(fat.grid, water=1.0 - fat.array, fat=fat.array)
+    prepared.date = str(document.get("date", ""))
     prepared.findings = {Side(side): dict(of) for side, of in document.get("findings", {}).items()}
     return prepared
 
@@ -263,7 +267,7 @@ def measured_together(examinations: list[Examination], folder: Path, say: Callab
     measured = []
     for e, p in zip(ordered, prepared):
         study = p.measure(placed_by_person(Path(e.name)))
-        again = examination_of(study, e.name, e.date)
+        again = examination_of(replace(study, date=e.date.isoformat()), e.name)
         ids = {key for key in again.values if key[0].startswith("qf_") and Side(key[1]) in sides}
         values = {**{k: v for k, v in e.values.items() if not (k[0].startswith("qf_") and Side(k[1]) in sides)}, **{k: again.values[k] for k in ids}}
         measured.append(replace(e, values=values, reasons={**again.reasons, **e.reasons}))
@@ -292,7 +296,7 @@ def _write_mrml(study: StudyResult, folder: Path, name: str, formats: Collection
     headless = mrml.create_scene()
     nodes = StudyNodes.create(headless.scene, name)
     nodes.set_subject(study.subject)
-    nodes.findings = study.findings
+    nodes.findings, nodes.date = study.findings, study.date
     nodes.show(study)
     if "segmentation" in formats:
         mrml.write_segmentation(headless.scene, nodes.segmentation, folder / "segmentation.seg.nrrd")
@@ -327,7 +331,6 @@ def describe(study: StudyResult, options: dict[str, Any]) -> dict[str, Any]:
                 "number": tags.get("SeriesNumber", ""),
                 "description": tags.get("SeriesDescription", "") or tags.get("ProtocolName", ""),
                 "modality": tags.get("Modality", ""),
-                "date": tags.get("StudyDate", ""),
             }
     grid = study.bones.grid
     return {
@@ -337,6 +340,7 @@ def describe(study: StudyResult, options: dict[str, Any]) -> dict[str, Any]:
         "inputs": inputs,
         "series": series,
         "options": options,
+        "date": study.date,
         "subject": dataclasses.asdict(study.subject),
         "muscle": {side.value: origin for side, origin in study.muscle_origins.items()},
         "findings": {side.value: found for side, found in study.findings.items()},

@@ -58,7 +58,7 @@ def parse_date(text: str, name: str) -> datetime.date:
         return datetime.date.fromisoformat(iso_date(text))
     except ValueError:
         what = f"'{text}' is no date" if text else "the date of the examination is not known"
-        raise IFIMeasureError(f"{name}: {what}; give the dates of all examinations, such as 2024-03-01,2025-03-04 (--dates).") from None
+        raise IFIMeasureError(f"{name}: {what}; give a date such as 2024-03-01 (--dates of 'follow-up', --date of 'measure', or in the study's section of the module).") from None
 
 
 @dataclass(frozen=True)
@@ -78,28 +78,40 @@ class Examination:
     head_diameters_mm: dict[str, float]
 
 
+@dataclass(frozen=True)
+class Changes:
+    """Examinations of one person in the order of their dates, the rows of their changes (:data:`FOLLOW_UP_COLUMNS`), and warnings about unequal protocols."""
+
+    examinations: list[Examination]
+    rows: list[dict[str, str]]
+    warnings: list[str]
+
+
 def read_examination(document: dict[str, Any], name: str, date: str | None = None) -> Examination:
     """Return what follow-up needs of a study's ``study.json``.
 
-    :param date: ISO 8601; None for the date in the document, which comes from DICOM.
+    :param date: ISO 8601; None for the date in the document.
     :raises IFIMeasureError: where no date is known, or the document lacks what a study has.
     """
     try:
         grid, subject, series, options = (document[key] for key in ("segmentation", "subject", "series", "options"))
-        day = parse_date(date or str(series.get("date", "")), name)
+        day = parse_date(date or str(document.get("date", "")), name)
         about = subject.get("sex") or "", subject.get("age_years"), str(grid["plane"]), tuple(float(v) for v in grid["spacing_mm"])
         return _examination(name, day, *about, str(series.get("description", "")), options.get("contrast") or "", document["measurements"])
     except (KeyError, TypeError, ValueError, AttributeError):
         raise IFIMeasureError(f"{name}: its study.json is damaged; measure the study again.") from None
 
 
-def examination_of(study: StudyResult, name: str, date: datetime.date, contrast: str = "") -> Examination:
-    """Return what follow-up needs of a measured study."""
+def examination_of(study: StudyResult, name: str, contrast: str = "") -> Examination:
+    """Return what follow-up needs of a measured study.
+
+    :raises IFIMeasureError: where its date is not known.
+    """
     grid = study.bones.grid
     tags = study.volume.tags if study.volume is not None else {}
     series = tags.get("SeriesDescription", "") or tags.get("ProtocolName", "")
     about = study.subject.sex or "", study.subject.age_years, grid.plane_name, tuple(float(v) for v in grid.spacing)
-    return _examination(name, date, *about, series, contrast, measurement_rows(study))
+    return _examination(name, parse_date(study.date, name), *about, series, contrast, measurement_rows(study))
 
 
 def _examination(
@@ -121,11 +133,10 @@ def _examination(
     return Examination(name, date, sex, age_years, plane, (spacing_mm[0], spacing_mm[1], spacing_mm[2]), series, contrast, values, reasons, heads)
 
 
-def follow_up(examinations: list[Examination], wcv_percent: float = DEFAULT_WCV_PERCENT, own: Mapping[str, Repeatability] | None = None) -> tuple[list[dict[str, str]], list[str]]:
+def follow_up(examinations: list[Examination], wcv_percent: float = DEFAULT_WCV_PERCENT, own: Mapping[str, Repeatability] | None = None) -> Changes:
     """Compare examinations of one person with the first one.
 
     :param own: repeatability of one's own measurements, by measurement; wins over ``wcv_percent``.
-    :returns: rows with the columns :data:`FOLLOW_UP_COLUMNS`, and warnings about unequal protocols.
     :raises IFIMeasureError: where there is only one, dates are equal, or the persons differ.
     """
     if len(examinations) < 2:
@@ -136,7 +147,9 @@ def follow_up(examinations: list[Examination], wcv_percent: float = DEFAULT_WCV_
     first = ordered[0]
     for earlier, later in itertools.pairwise(ordered):
         if earlier.date == later.date:
-            raise IFIMeasureError(f"{earlier.name} and {later.name} have the same date ({later.date}); give the right dates with --dates.")
+            raise IFIMeasureError(
+                f"{earlier.name} and {later.name} have the same date ({later.date}); give the right dates (--dates of 'follow-up', --date of 'measure', or in the study's section of the module)."
+            )
     warnings: list[str] = []
     rows: list[dict[str, str]] = []
     for later in ordered[1:]:
@@ -145,7 +158,7 @@ def follow_up(examinations: list[Examination], wcv_percent: float = DEFAULT_WCV_
         for definition in MEASUREMENTS:
             if definition.id in FOLLOWED:
                 rows += [_row(definition.id, side, first, later, wcv_percent, (own or {}).get(definition.id)) for side in ("right", "left")]
-    return rows, warnings
+    return Changes(ordered, rows, warnings)
 
 
 def _refuse_another_person(first: Examination, later: Examination) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .findings import finding_rows
-from .follow_up import Examination, change_texts
+from .follow_up import Changes, change_texts
 from .measurements import MEASUREMENTS, measurement
 from .pictures import Picture, axial_picture, bones_picture, histogram_picture, profile_picture, scale_picture, side_levels, trend_picture
 from .reference_values import reference_rows, statements
@@ -32,11 +32,12 @@ tr { break-inside: avoid; } h2 { break-after: avoid; }
 """
 
 
-def report_html(study: StudyResult, provenance: dict[str, Any], identified: bool = False) -> str:
+def report_html(study: StudyResult, provenance: dict[str, Any], identified: bool = False, changes: Changes | None = None) -> str:
     """Return the report as an HTML document.
 
     :param provenance: what ``study.json`` holds of versions, inputs and options.
     :param identified: whether the patient's name and id stand in it, where the image has them.
+    :param changes: against earlier examinations of the same person, or None.
     """
     body = ["<h1>Ischiofemoral impingement: measurements</h1>", f'<p class="quiet">{_header(study, provenance)}</p>']
     if identified and study.volume is not None:
@@ -78,6 +79,8 @@ def report_html(study: StudyResult, provenance: dict[str, Any], identified: bool
     if profile:
         body.append("<h2>Along the slices</h2>" + _figure(profile))
     body += _muscle(study)
+    if changes is not None:
+        body += _changes(changes)
     body.append("<h2>Not measurable, and why</h2>" + _reasons(study))
     body.append("<h2>Landmarks</h2>" + _landmarks(study))
     body.append("<h2>How the values are defined</h2>" + _definitions())
@@ -103,6 +106,8 @@ def _header(study: StudyResult, provenance: dict[str, Any]) -> str:
         parts.append({"F": "female", "M": "male"}[subject.sex])
     if subject.age_years is not None:
         parts.append(f"{subject.age_years:.0f} years")
+    if study.date:
+        parts.append(f"examined {study.date}")
     series = provenance.get("series", {})
     if series.get("description"):
         parts.append(f"series {series.get('number', '')}: {series['description']}")
@@ -130,17 +135,19 @@ def _muscle(study: StudyResult) -> list[str]:
     return ["<h2>Quadratus femoris</h2>", *parts] if parts else []
 
 
-def follow_up_html(examinations: list[Examination], rows: list[dict[str, str]], warnings: list[str]) -> str:
-    """Return the report of changes over time as an HTML document.
-
-    :param rows: and ``warnings``, from :func:`.follow_up.follow_up`.
-    """
-    ordered = sorted(examinations, key=lambda e: e.date)
-    dates = ", ".join(e.date.isoformat() for e in ordered)
-    body = ["<h1>Ischiofemoral impingement: changes over time</h1>", f'<p class="quiet">{len(ordered)} examinations: {_text(dates)}</p>']
+def follow_up_html(changes: Changes) -> str:
+    """Return the report of changes over time as an HTML document."""
+    dates = ", ".join(e.date.isoformat() for e in changes.examinations)
+    body = ["<h1>Ischiofemoral impingement: changes over time</h1>", f'<p class="quiet">{len(changes.examinations)} examinations: {_text(dates)}</p>']
     body.append('<p class="note">Measurements for research. Not a medical device, no diagnosis.</p>')
-    body += [f'<p class="note">{_text(warning)}</p>' for warning in warnings]
-    body.append("<h2>Against the first examination</h2>")
+    return _document("IFIMeasure follow-up", [*body, *_changes(changes)])
+
+
+def _changes(changes: Changes) -> list[str]:
+    """Warnings, the table of changes, trends, and what cannot be compared."""
+    rows = changes.rows
+    body = [f'<p class="note">{_text(warning)}</p>' for warning in changes.warnings]
+    body.append("<h2>Changes against the first examination</h2>")
     head = "".join(f"<th>{name}</th>" for name in ("Measurement", "Side", "Date", "First", "Now", "Change", "Symmetric", "A year", "Verdict"))
     lines = []
     for row in rows:
@@ -158,7 +165,7 @@ def follow_up_html(examinations: list[Examination], rows: list[dict[str, str]], 
         definition = measurement(key)
         points = {}
         for side in Side:
-            of = [(e.date, e.values[key, side.value]) for e in ordered if (key, side.value) in e.values]
+            of = [(e.date, e.values[key, side.value]) for e in changes.examinations if (key, side.value) in e.values]
             if len(of) > 1:
                 points[side] = of
         known = next((row for row in rows if row["measurement"] == key and row["verdict"]), None)
@@ -173,7 +180,7 @@ def follow_up_html(examinations: list[Examination], rows: list[dict[str, str]], 
         "A change is beyond measurement error where it exceeds the repeatability coefficient, 1.96 &radic;2 times the within-subject coefficient of variation "
         "(Bland and Altman, Stat Methods Med Res 1999;8:135-160).</p>"
     )
-    return _document("IFIMeasure follow-up", body)
+    return body
 
 
 _NO_WRAP = ' style="white-space: nowrap"'

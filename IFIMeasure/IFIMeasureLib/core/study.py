@@ -23,7 +23,7 @@ from .reference_values import Subject
 from .registration import Examined, segment_together
 from .spaces import ProfilePoint, Region, Space, axial_levels, coarse_space, ischium_region, lesser_trochanter_region, measure_space
 from .surface import closest_on_segments, refined_patch
-from .values import Array, IFIMeasureError, NotMeasurable, Result, Side, point3
+from .values import Array, IFIMeasureError, NotMeasurable, Result, Side, iso_date, point3
 
 Progress = Callable[[str], None]
 MuscleOrigin = Literal["segment", "image", "drawn slices", "image, with other examinations"]
@@ -49,6 +49,7 @@ class StudyResult:
     :param muscles: numbers of each side's muscle, where it has a segment.
     :param muscle_origins: where the muscle of each side came from; sides without one are absent.
     :param findings: of a reader; copied, never computed.
+    :param date: of the examination, ISO 8601; empty where it is not known.
     :param draft: whether the spaces were read from coarse surfaces while a point was dragged.
     """
 
@@ -65,6 +66,7 @@ class StudyResult:
     muscles: dict[Side, MuscleNumbers | NotMeasurable] = field(default_factory=dict)
     muscle_origins: dict[Side, MuscleOrigin] = field(default_factory=dict)
     findings: Findings = field(default_factory=dict)
+    date: str = ""
 
     @property
     def bones(self) -> Segmentation:
@@ -329,6 +331,7 @@ class PreparedStudy:
         self._muscle_notes: dict[Side, str] = {}
         self._origins: dict[Side, MuscleOrigin] = {}
         self.findings: Findings = {}
+        self.date = iso_date(volume.tags.get("StudyDate", "")) if volume is not None else ""
         self.images: MuscleImages | None = None
 
     def measure(self, person: dict[Side, LandmarkSet] | None = None, draft: bool = False, progress: Progress | None = None, fill: bool = True) -> StudyResult:
@@ -368,7 +371,7 @@ class PreparedStudy:
         muscles = {side: d.muscle for side, d in data.items() if {"quadratus_femoris", "gemelli_quadratus_femoris"} & self.bones[side].masks.keys()}
         return StudyResult(
             hips, measure_pair(data), self.absent, self.subject, self.segmentation, self.structures, self.volume, [*self.notes, *self._muscle_notes.values()], draft,
-            self.images, muscles, {side: self._origins.get(side, "segment") for side in muscles}, self.findings,
+            self.images, muscles, {side: self._origins.get(side, "segment") for side in muscles}, self.findings, self.date,
         )  # fmt: skip
 
     def _muscle(self, bones: _Bones, landmarks: LandmarkSet, spaces: _Spaces, draft: bool) -> MuscleNumbers | NotMeasurable:

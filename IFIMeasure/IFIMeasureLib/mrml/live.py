@@ -12,7 +12,7 @@ import numpy as np
 import slicer
 
 from ..core.anatomy import Structure
-from ..core.follow_up import Examination, examination_of, follow_up, parse_date
+from ..core.follow_up import Changes, Examination, examination_of, follow_up
 from ..core.landmarks import Landmark, LandmarkSet, LandmarkState, landmark_definitions, landmark_label
 from ..core.placement import to_ras
 from ..core.spaces import Space
@@ -57,6 +57,8 @@ class LiveStudy:
             stamp = self.nodes.bones_stamp()
             prepared = self.nodes.prepare(progress)
             self._prepared, self._stamp, self._measured = prepared, stamp, None
+        # what is known of the person and what a reader found: the bones need not be read again for that
+        prepared.subject, prepared.findings, prepared.date = self.nodes.subject, self.nodes.findings, self.nodes.date
         return prepared
 
     def place_from_bones(self, progress: Progress | None = None) -> StudyResult:
@@ -67,7 +69,7 @@ class LiveStudy:
         person = self._landmarks()
         self.result = self.prepare(progress).measure(person, progress=progress)
         self.nodes.show(self.result)
-        self._measured = (self.nodes.bones_stamp(), self._landmarks())
+        self._measured = self._seen(self._landmarks(), self.nodes.bones_stamp())
         return self.result
 
     # -- measuring
@@ -79,7 +81,7 @@ class LiveStudy:
         :raises IFIMeasureError: with one sentence for the person.
         """
         landmarks = self._landmarks()
-        if self.result is not None and self._measured == (self.nodes.bones_stamp(), landmarks) and not self.result.draft:
+        if self.result is not None and self._measured == self._seen(landmarks, self.nodes.bones_stamp()) and not self.result.draft:
             return self.result
         if self.nodes.segmentation is None:
             result = measure_landmarks(landmarks, self.nodes.subject)
@@ -91,7 +93,7 @@ class LiveStudy:
             self.nodes.show(result)
         self.result = result
         # a draft writes no landmarks, so they are still those that were read
-        self._measured = (self._stamp, landmarks) if draft else (self.nodes.bones_stamp(), self._landmarks())
+        self._measured = self._seen(landmarks, self._stamp) if draft else self._seen(self._landmarks(), self.nodes.bones_stamp())
         return result
 
     def has_landmarks(self) -> bool:
@@ -101,11 +103,9 @@ class LiveStudy:
         except IFIMeasureError:
             return True
 
-    def person_changed(self) -> None:
-        """Take over what the study's nodes say of the person and what a reader found: the bones need not be read again."""
-        if self._prepared is not None:
-            self._prepared.subject, self._prepared.findings = self.nodes.subject, self.nodes.findings
-        self._measured = None
+    def _seen(self, landmarks: dict[Side, LandmarkSet], stamp: object) -> object:
+        """All that a result hangs on: it is measured again where this has changed."""
+        return stamp, landmarks, self.nodes.subject, self.nodes.findings, self.nodes.date
 
     def _landmarks(self) -> dict[Side, LandmarkSet]:
         return {side: self.nodes.landmarks(side) for side in Side}
@@ -220,7 +220,7 @@ class LiveStudy:
         self._stamp = nodes.bones_stamp()  # what was written is what is known
         self.result = prepared.measure(self._landmarks(), progress=progress)
         nodes.show(self.result)
-        self._measured = (nodes.bones_stamp(), self._landmarks())
+        self._measured = self._seen(self._landmarks(), nodes.bones_stamp())
         return self.result
 
     def take_muscles(self, sides: Iterable[Side]) -> None:
@@ -280,31 +280,31 @@ class LiveStudy:
             self.nodes.hide_bones()
 
 
-def follow_studies(lives: list[LiveStudy], wcv_percent: float, together: bool, progress: Progress | None = None) -> tuple[list[dict[str, str]], list[str]]:
+def follow_studies(lives: list[LiveStudy], wcv_percent: float, together: bool, progress: Progress | None = None) -> Changes:
     """Compare the studies of a scene, which are examinations of one person, with the first of them by date.
 
     :param together: whether muscles that were found in the images, and that no one has edited, are found again in all together.
-    :returns: rows and warnings of :func:`~IFIMeasureLib.core.follow_up.follow_up`.
     :raises IFIMeasureError: where dates are missing or equal, the persons differ, or a study cannot be measured.
     """
 
     def examinations() -> list[Examination]:
-        return [examination_of(live.update(progress=progress), live.nodes.name, parse_date(live.nodes.date, live.nodes.name), live.nodes.contrast) for live in lives]
+        return [examination_of(live.update(progress=progress), live.nodes.name, live.nodes.contrast) for live in lives]
 
-    measured = examinations()
-    rows, warnings = follow_up(measured, wcv_percent)  # refuses what must not be compared before anything long begins
+    changes = follow_up(examinations(), wcv_percent)  # refuses what must not be compared before anything long begins
     if not together:
-        return rows, warnings
-    ordered = [live for _, live in sorted(zip(measured, lives), key=lambda pair: pair[0].date)]
+        return changes
+    ordered = sorted(lives, key=lambda live: live.nodes.date)
     sides = [side for side in Side if all(live.nodes.made_here(Structure("quadratus_femoris", side).name) for live in ordered)]
     if not sides:
-        return rows, [*warnings, "no muscle was found in the image in every study, so the segments are compared as they are."]
+        changes.warnings.append("no muscle was found in the image in every study, so the segments are compared as they are.")
+        return changes
     placed = [{side: live.nodes.landmarks(side) for side in sides} for live in ordered]
     segment_muscles_together([live.prepare(progress) for live in ordered], placed, sides, progress)
     for live in ordered:
         live.take_muscles(sides)
-    rows, warnings = follow_up(examinations(), wcv_percent)
-    return rows, [*warnings, f"the quadratus femoris ({', '.join(side.value for side in sides)}) was found in all studies together."]
+    changes = follow_up(examinations(), wcv_percent)
+    changes.warnings.append(f"the quadratus femoris ({', '.join(side.value for side in sides)}) was found in all studies together.")
+    return changes
 
 
 def jump_slices(scene: Any, place_ras_mm: tuple[float, float, float]) -> None:

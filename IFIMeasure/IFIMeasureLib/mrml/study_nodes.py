@@ -46,7 +46,7 @@ from ..core.spaces import Space
 from ..core.study import PreparedStudy, Progress, StudyResult, each_result, lacking_structures, resolve_structures
 from ..core.surface import triangulated
 from ..core.tables import MEASUREMENT_COLUMNS, PROFILE_COLUMNS, SUMMARY_COLUMNS, measurement_rows, profile_rows, summary_rows
-from ..core.values import Array, IFIMeasureError, Measured, Result, Side, point3
+from ..core.values import Array, IFIMeasureError, Measured, Result, Side, iso_date, point3
 from .scene import add_segmentation, add_volume, ijk_to_ras, read_segmentation_node, read_volume_node, replace_voxels, world_matrix, write_segment
 
 SIDE_COLORS = {Side.RIGHT: (0.90, 0.60, 0.10), Side.LEFT: (0.20, 0.60, 0.90)}
@@ -153,7 +153,7 @@ class StudyNodes:
     @property
     def date(self) -> str:
         """Date of the examination, as the person gave it (ISO 8601) or as the subject hierarchy has it from DICOM; empty where neither does."""
-        return str(self.record.GetParameter("date") or _patient_tags(self.scene, self.volume or self.segmentation).get("StudyDate", ""))
+        return iso_date(self.record.GetParameter("date") or _patient_tags(self.scene, self.volume or self.segmentation).get("StudyDate", ""))
 
     @date.setter
     def date(self, text: str) -> None:
@@ -298,7 +298,7 @@ class StudyNodes:
         if volume is not None and self.contrast:
             second = read_volume_node(self.second_volume) if self.second_volume is not None else None
             prepared.images = muscle_images(self.contrast, volume, second)
-        prepared.findings = self.findings
+        prepared.findings, prepared.date = self.findings, self.date
         return prepared
 
     # -- strokes for the quadratus femoris

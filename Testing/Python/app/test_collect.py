@@ -114,7 +114,7 @@ def test_a_measured_study_is_exported_again_with_equal_values(demo, tmp_path, ca
     same = [(a["value"], b["value"]) for a, b in zip(before, after) if not a["measurement"].startswith("qf_volume_partial")]
     assert all(a == b or float(a) == pytest.approx(float(b), rel=1e-9) for a, b in same)
     book = openpyxl.load_workbook(tmp_path / "again" / "measurements.xlsx", read_only=True)
-    assert book.sheetnames == ["measurements", "profile", "muscle", "fat", "findings", "landmarks", "data dictionary"]
+    assert book.sheetnames == ["measurements", "profile", "muscle", "fat", "findings", "landmarks", "follow-up", "data dictionary"]
     rows = list(book["measurements"].iter_rows(values_only=True))
     value = rows[0].index("value")
     for row, expected in zip(rows[1:], after):
@@ -123,6 +123,30 @@ def test_a_measured_study_is_exported_again_with_equal_values(demo, tmp_path, ca
     assert "there is no format papyrus" in capsys.readouterr().err
     assert main(["export", str(tmp_path), "--output", str(tmp_path / "x")]) == 1
     assert "no study that IFIMeasure wrote" in capsys.readouterr().err and not (tmp_path / "x").exists()
+
+
+def test_a_study_with_earlier_ones_tells_the_changes_in_report_table_and_workbook(demo, tmp_path, capsys):
+    call = ["measure", "--segmentation", str(demo / "sample" / "segmentation.seg.nrrd"), "--export", "tables,report,workbook", "--quiet", "--earlier", str(demo)]
+    assert main([*call, "--date", "2027-01-15", "--output", str(tmp_path / "later")]) == 0
+    rows = [row for row in read(tmp_path / "later" / "follow_up.csv") if row["change"]]
+    assert {(row["first_date"], row["date"]) for row in rows} == {("2026-01-15", "2027-01-15")}
+    now = {(row["measurement"], row["side"]): row["value"] for row in read(tmp_path / "later" / "measurements.csv")}
+    before = {(row["measurement"], row["side"]): row["value"] for row in read(demo / "measurements.csv")}
+    for row in rows:
+        key = (row["measurement"], row["side"])
+        assert (row["first_value"], row["value"]) == (before[key], now[key])
+        assert float(row["change"]) == float(now[key]) - float(before[key])
+    assert {("ifs_axial", "left"), ("qf_volume", "right")} <= {(row["measurement"], row["side"]) for row in rows}
+    sheet = openpyxl.load_workbook(tmp_path / "later" / "measurements.xlsx", read_only=True)["follow-up"]
+    assert sum(1 for _ in sheet.iter_rows()) == 1 + len(read(tmp_path / "later" / "follow_up.csv"))
+    page = (tmp_path / "later" / "report.html").read_text(encoding="utf-8")
+    assert "Changes against the first examination" in page and "examined 2027-01-15" in page
+    assert "Changes against" not in (demo / "report.html").read_text(encoding="utf-8")
+    assert json.loads((tmp_path / "later" / "study.json").read_text(encoding="utf-8"))["date"] == "2027-01-15"
+    for date, message in (("2026-01-15", "have the same date"), ("2020-01-15", "after this study"), ("soon", "'soon' is no date")):
+        capsys.readouterr()
+        assert main([*call, "--date", date, "--output", str(tmp_path / "other")]) == 1
+        assert message in capsys.readouterr().err and not (tmp_path / "other").exists()
 
 
 def test_the_report_names_the_patient_only_where_that_is_asked_for(demo, tmp_path):

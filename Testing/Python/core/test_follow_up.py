@@ -22,7 +22,8 @@ def row_of(rows, measurement="qf_volume", side="left"):
 
 
 def test_a_change_is_given_absolute_percent_symmetric_and_annualized():
-    rows, warnings = follow_up([examination("2022-01-01", 20.0), examination("2024-01-01", 16.2, age_years=52.0)])
+    changes = follow_up([examination("2022-01-01", 20.0), examination("2024-01-01", 16.2, age_years=52.0)])
+    rows, warnings = changes.rows, changes.warnings
     row = row_of(rows)
     assert float(row["change"]) == pytest.approx(-3.8)
     assert float(row["change_percent"]) == pytest.approx(-19.0)
@@ -34,15 +35,15 @@ def test_a_change_is_given_absolute_percent_symmetric_and_annualized():
 
 def test_the_limit_is_1_96_root_2_of_the_wcv_that_a_lab_gives():
     pair = [examination("2023-01-01", 20.0), examination("2024-01-01", 18.2, age_years=51.0)]
-    row = row_of(follow_up(pair)[0])
+    row = row_of(follow_up(pair).rows)
     assert float(row["repeatability_percent"]) == pytest.approx(1.96 * math.sqrt(2) * 3.6)
     assert row["verdict"] == "within measurement error"  # 9.4 % against 9.98 %
-    assert row_of(follow_up(pair, wcv_percent=2.0)[0])["verdict"] == "beyond measurement error"
+    assert row_of(follow_up(pair, wcv_percent=2.0).rows)["verdict"] == "beyond measurement error"
 
 
 def test_the_order_of_the_folders_does_not_matter_and_three_examinations_stand_against_the_first():
     three = [examination("2024-06-01", 17.0, age_years=52.0), examination("2022-06-01", 20.0), examination("2023-06-01", 19.0, age_years=51.0)]
-    rows, _ = follow_up(three)
+    rows = follow_up(three).rows
     found = [row for row in rows if row["measurement"] == "qf_volume" and row["side"] == "left"]
     assert [(r["first_date"], r["date"], float(r["change"])) for r in found] == [("2022-06-01", "2023-06-01", -1.0), ("2022-06-01", "2024-06-01", -3.0)]
 
@@ -71,7 +72,7 @@ def test_another_person_or_an_equal_date_is_refused(change, message):
     ],
 )
 def test_unequal_protocols_warn(change, message):
-    _, warnings = follow_up([examination("2023-01-01", 20.0), examination("2024-01-01", 18.0, age_years=51.0, **change)])
+    warnings = follow_up([examination("2023-01-01", 20.0), examination("2024-01-01", 18.0, age_years=51.0, **change)]).warnings
     assert any(message in warning for warning in warnings)
 
 

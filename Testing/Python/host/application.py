@@ -34,6 +34,9 @@ class Host:
         self.sample_sources: list[dict[str, Any]] = []
         self.reloaded: list[str] = []
         self.cancel_after: int | None = None
+        self.asked: list[str] = []
+        self.agrees = True
+        self.installed: list[str] = []
 
 
 HOST = Host()
@@ -669,6 +672,8 @@ def start(scene: Any) -> None:
     slicer.modules = types.SimpleNamespace(terminologies=types.SimpleNamespace(logic=lambda: terminologies))
     slicer.util.mainWindow = lambda: wrap(main)
     slicer.util.errorDisplay = lambda text, **more: HOST.errors.append(text)
+    slicer.util.confirmOkCancelDisplay = lambda text, **more: HOST.asked.append(text) or HOST.agrees
+    slicer.util.pip_install = lambda requirements, **more: HOST.installed.extend(requirements)
     slicer.util.saveScene = _save_scene
     slicer.util.loadScene = _load_scene
     slicer.util.setSliceViewerLayers = lambda **layers: None

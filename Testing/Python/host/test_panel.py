@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
 import os
 import time
@@ -580,6 +581,43 @@ def test_export_writes_the_files_of_the_command_line_and_refuses_in_one_sentence
     placed.ui.replaceCheckBox.checked = True
     placed.ui.exportButton.click()
     assert APP.HOST.errors == []
+
+
+def test_packages_that_slicer_lacks_are_installed_only_where_the_person_agrees(placed, tmp_path, monkeypatch):
+    from IFIMeasureLib import formats
+
+    monkeypatch.setitem(formats.NEEDED_PACKAGES, "fhir", "no_such_package")
+    placed.ui.exportFolderSelector.currentPath = str(tmp_path / "out")
+    placed.ui.exportFhirCheckBox.checked = True
+    APP.HOST.asked.clear()
+    APP.HOST.installed.clear()
+    APP.HOST.agrees = False
+    placed.ui.exportButton.click()
+    assert "no_such_package" in APP.HOST.asked.pop() and not APP.HOST.installed and not (tmp_path / "out").exists()
+    APP.HOST.agrees = True
+    placed.ui.exportButton.click()
+    assert APP.HOST.installed == ["no_such_package"] and (tmp_path / "out" / "fhir.json").exists() and APP.HOST.errors == []
+
+
+def test_changes_over_time_are_exported_where_the_scene_has_an_earlier_study(placed, tmp_path):
+    placed.ui.exportFolderSelector.currentPath = str(tmp_path / "out")
+    placed.ui.exportSceneCheckBox.checked = False
+    placed.ui.exportChangesCheckBox.checked = True
+    placed.ui.exportButton.click()
+    assert "the date of the examination is not known" in APP.HOST.errors.pop() and not (tmp_path / "out").exists()
+    placed.ui.dateLineEdit.text = "2025-03-01"
+    placed.ui.dateLineEdit._raw.editingFinished.emit()
+    placed.turn()
+    placed.ui.exportButton.click()
+    assert "no earlier study to compare it with" in APP.HOST.errors.pop() and not (tmp_path / "out").exists()
+    earlier = placed.widget.logic.measure(placed.ui.segmentationSelector.currentNode())
+    earlier.nodes.date = "2024-03-01"
+    placed.ui.exportButton.click()
+    assert APP.HOST.errors == []
+    with (tmp_path / "out" / "follow_up.csv").open(encoding="utf-8", newline="") as stream:
+        rows = {(row["measurement"], row["side"]): row for row in csv.DictReader(stream)}
+    assert rows["ifs_axial", "left"]["first_date"] == "2024-03-01" and float(rows["ifs_axial", "left"]["change"]) == pytest.approx(0.0, abs=1e-6)
+    assert "Changes against the first examination" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_cancelled_action_changes_nothing(panel):

@@ -321,7 +321,8 @@ def test_studies_of_a_scene_are_followed_with_their_muscles_found_together(headl
         live.segment_muscles()
         lives.append(live)
     before = {side: lives[0].result.hips[side].results["qf_volume"].value for side in Side}
-    rows, warnings = follow_studies(lives[::-1], 3.6, together=True)
+    changes = follow_studies(lives[::-1], 3.6, together=True)
+    rows, warnings = changes.rows, changes.warnings
     assert any("(right, left) was found in all studies together" in warning for warning in warnings)
     for side in Side:
         row = next(row for row in rows if row["measurement"] == "qf_volume_partial" and row["side"] == side.value)
