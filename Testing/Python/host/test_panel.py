@@ -6,20 +6,25 @@ import csv
 import importlib.util
 import os
 import time
+import types
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 pytest.importorskip("PySide6.QtWidgets", reason="PySide6 (or a library it needs, such as libEGL) is not installed", exc_type=ImportError)
 
+from IFIMeasureLib.core.dicom_series import read_series, scan_folder  # noqa: E402
 from IFIMeasureLib.core.imaging import Volume  # noqa: E402
 from IFIMeasureLib.core.landmarks import LandmarkState, landmark_definitions  # noqa: E402
 from IFIMeasureLib.core.measurements import MEASUREMENTS  # noqa: E402
-from IFIMeasureLib.core.sample import sample_grid  # noqa: E402
+from IFIMeasureLib.core.phantom import Phantom  # noqa: E402
+from IFIMeasureLib.core.sample import sample_grid, write_sample_study  # noqa: E402
 from IFIMeasureLib.core.values import IFIMeasureError, Measured, Side  # noqa: E402
+from IFIMeasureLib.dicom_results import show_report  # noqa: E402
 from IFIMeasureLib.mrml.sample_scene import add_sample_bones  # noqa: E402
 from IFIMeasureLib.mrml.scene import add_volume, create_scene  # noqa: E402
 from vtk import reference as vtk_reference  # noqa: E402
@@ -488,8 +493,6 @@ def test_what_a_reader_found_is_kept_with_the_study_and_exported(placed, tmp_pat
 
 
 def test_totalsegmentator_is_offered_where_it_is_installed(panel, monkeypatch):
-    import types
-
     assert not panel.ui.totalSegmentatorButton.visible
     chosen, opened = [], []
     selector = types.SimpleNamespace(setCurrentNode=chosen.append)
@@ -581,6 +584,39 @@ def test_export_writes_the_files_of_the_command_line_and_refuses_in_one_sentence
     placed.ui.replaceCheckBox.checked = True
     placed.ui.exportButton.click()
     assert APP.HOST.errors == []
+
+
+def test_dicom_refers_to_the_files_that_the_volume_was_loaded_from(panel, tmp_path, monkeypatch):
+    pytest.importorskip("highdicom", reason="the package highdicom is not installed")
+    dicom, path = write_sample_study(tmp_path / "sample", Phantom(seed=1), sample_grid((1.0, 1.0, 4.0)))
+    volume = read_series(scan_folder(dicom)[0])
+    files = {str(pydicom.dcmread(file, stop_before_pixels=True).SOPInstanceUID): str(file) for file in volume.files}
+    node = add_volume(panel.scene, volume, "t1")
+    node.SetAttribute("DICOM.instanceUIDs", " ".join(files))  # as the application's DICOM import sets it
+    storage = panel.scene.AddNewNodeByClass("vtkMRMLSegmentationStorageNode")
+    storage.SetFileName(str(path))
+    segmentation = panel.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "bones")
+    assert storage.ReadData(segmentation)
+    monkeypatch.setattr(slicer, "dicomDatabase", types.SimpleNamespace(fileForInstance=lambda uid: files.get(uid, "")), raising=False)
+    panel.ui.volumeSelector.setCurrentNode(node)
+    panel.ui.segmentationSelector.setCurrentNode(segmentation)
+    panel.turn()
+    panel.place()
+    panel.ui.exportFolderSelector.currentPath = str(tmp_path / "out")
+    for box in (panel.ui.exportSceneCheckBox, panel.ui.exportReportCheckBox, panel.ui.exportSegmentationCheckBox):
+        box.checked = False
+    panel.ui.exportDicomCheckBox.checked = True
+    panel.ui.exportButton.click()
+    assert APP.HOST.errors == []
+    report = pydicom.dcmread(tmp_path / "out" / "report.dcm")
+    source = pydicom.dcmread(volume.files[0], stop_before_pixels=True)
+    assert (report.StudyInstanceUID, report.PatientID) == (source.StudyInstanceUID, source.PatientID)
+    value = panel.live.result.hips[Side.LEFT].results["ifs_axial"].value
+    assert f"{value!r} mm" in {row[2] for row in show_report(tmp_path / "out" / "report.dcm")}
+    files.popitem()  # a file has been removed from the database
+    panel.ui.replaceCheckBox.checked = True
+    panel.ui.exportButton.click()
+    assert "refer to the DICOM series that was measured" in APP.HOST.errors.pop() and (tmp_path / "out" / "report.dcm").exists()
 
 
 def test_packages_that_slicer_lacks_are_installed_only_where_the_person_agrees(placed, tmp_path, monkeypatch):
