@@ -606,7 +606,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._live.show_bones(self._parameterNode.colorBones)
 
     def onShowLayout(self):
-        from IFIMeasureLib.mrml.live import show_layout
+        from IFIMeasureLib.mrml.views import show_layout
 
         before = show_layout(slicer.mrmlScene, None if self._live is None else self._live.nodes)
         if before is not None:
@@ -621,20 +621,20 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _fillViews(self):
         """Keep plot and table of the study's layout in step with the study, where that layout is shown."""
-        from IFIMeasureLib.mrml.live import LAYOUT_ID, fill_views
+        from IFIMeasureLib.mrml.views import LAYOUT_ID, fill_views
 
         layout = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
         if layout is not None and layout.GetViewArrangement() == LAYOUT_ID:
             fill_views(slicer.mrmlScene, self._live.nodes)
 
     def onRestoreLayout(self):
-        from IFIMeasureLib.mrml.live import restore_layout
+        from IFIMeasureLib.mrml.views import restore_layout
 
         restore_layout(slicer.mrmlScene, self._parameterNode.layoutBefore or slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
 
     def onPlotSelected(self, seriesIds, selections):
         """Jump to the slice of the first point that was clicked in the plot."""
-        from IFIMeasureLib.mrml.live import plotted_level
+        from IFIMeasureLib.mrml.views import plotted_level
 
         for number in range(seriesIds.GetNumberOfValues() if self._live is not None else 0):
             rows = selections.GetItemAsObject(number)
@@ -697,7 +697,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                 slicer.util.errorDisplay(f"{title}\n\n{error}")
             except OSError as error:
                 where = f"{error.filename}: " if error.filename else ""
-                slicer.util.errorDisplay(f"{title}\n\n{where}{error.strerror or error}.")
+                slicer.util.errorDisplay(f"{title}\n\n{where}{(error.strerror or str(error)).rstrip('.')}.")
             except Cancelled:
                 self.ui.statusLabel.text = _("Stopped; nothing was changed.")
                 self.ui.statusLabel.visible = True

@@ -224,7 +224,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         message = "there is not enough memory for this study; crop the segmentation to both hips."
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        message = f"{where}{error.strerror or error}."
+        message = f"{where}{(error.strerror or str(error)).rstrip('.')}."
     if options.debug:
         traceback.print_exc()
     print(f"ifimeasure: {message}", file=sys.stderr)
@@ -578,8 +578,11 @@ def _write_beside(path: Path, text: str) -> None:
     """Write a file whole: beside its place, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.partial")
-    beside.write_bytes(text.encode())
-    os.replace(beside, path)
+    try:
+        beside.write_bytes(text.encode())
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _demo(options: argparse.Namespace) -> int:

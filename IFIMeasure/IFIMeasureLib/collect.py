@@ -6,6 +6,7 @@ not grow with their number.
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -236,7 +237,9 @@ def write_workbook(path: Path, sheets: dict[str, tuple[Sequence[str], Iterable[d
                 raise IFIMeasureError("An Excel sheet holds no more than 1,048,576 rows; write .csv or .parquet.")
             values = {column: None if column in _TEXT else _number(row[column]) for column in columns}
             sheet.append([values[c] if values[c] is not None else cell(row[c]) if row[c] else None for c in columns])
-    book.save(path)
+    content = io.BytesIO()  # a full disk is then told by the system, not amid openpyxl's own clearing up
+    book.save(content)
+    path.write_bytes(content.getbuffer())
 
 
 _TEXT = ("study", "date", "version", "series")

@@ -7,6 +7,7 @@ archive needs it. Points are LPS millimeter in the series' frame of reference.
 from __future__ import annotations
 
 import datetime
+import io
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,15 @@ def write_dicom(study: StudyResult, folder: Path) -> None:
     sources = _sources(study)
     segmentation, numbers = _segmentation(study, sources)
     report = _report(study, sources, segmentation, numbers)
-    segmentation.save_as(folder / "segmentation.dcm")
-    report.save_as(folder / "report.dcm")
+    _save(segmentation, folder / "segmentation.dcm")
+    _save(report, folder / "report.dcm")
+
+
+def _save(dataset: pydicom.Dataset, path: Path) -> None:
+    """Write a data set; a full disk is then told by the system alone, not by pydicom with a traceback in its words."""
+    content = io.BytesIO()
+    dataset.save_as(content, enforce_file_format=True)
+    path.write_bytes(content.getbuffer())
 
 
 def write_encapsulated_pdf(study: StudyResult, pdf: bytes, path: Path) -> None:
@@ -70,7 +78,7 @@ def write_encapsulated_pdf(study: StudyResult, pdf: bytes, path: Path) -> None:
     d.file_meta = FileMetaDataset()
     d.file_meta.MediaStorageSOPClassUID, d.file_meta.MediaStorageSOPInstanceUID = d.SOPClassUID, d.SOPInstanceUID
     d.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    d.save_as(path, enforce_file_format=True)
+    _save(d, path)
 
 
 def _sources(study: StudyResult) -> list[pydicom.Dataset]:

@@ -71,8 +71,11 @@ def written_whole(folder: Path, files: Collection[str] = OUTPUT_FILES) -> Iterat
     """
     parent = folder.absolute().parent
     made = [p for p in (parent, *parent.parents) if not p.exists()]
-    parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=parent))
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=parent))
+    except OSError as error:
+        raise IFIMeasureError(f"{folder}: no folder can be made there ({error.strerror}); choose another --output.") from None
     done = False
     try:
         yield beside
@@ -90,6 +93,11 @@ def written_whole(folder: Path, files: Collection[str] = OUTPUT_FILES) -> Iterat
             beside.chmod(0o777 & ~_umask())
             os.replace(beside, folder)
         done = True
+    except OSError as error:
+        if error.filename is not None and not Path(str(error.filename)).is_relative_to(beside):
+            raise  # of what is read, not of what is written
+        why = (error.strerror or str(error)).rstrip(".")
+        raise IFIMeasureError(f"{folder}: the results could not be written ({why}); nothing was changed there. Make room, or choose another --output.") from error
     finally:
         if not done:
             shutil.rmtree(beside, ignore_errors=True)
@@ -292,6 +300,7 @@ def _image_of_scene(path: Path) -> Volume | None:
 def _write_mrml(study: StudyResult, folder: Path, name: str, formats: Collection[str]) -> None:
     from .mrml import scene as mrml
     from .mrml.study_nodes import StudyNodes
+    from .mrml.views import add_views
 
     headless = mrml.create_scene()
     nodes = StudyNodes.create(headless.scene, name)
@@ -304,6 +313,7 @@ def _write_mrml(study: StudyResult, folder: Path, name: str, formats: Collection
         for side in study.hips:
             mrml.write_landmarks(headless.scene, nodes.landmark_node(side), folder / f"landmarks_{side.value}.mrk.json")
     if "scene" in formats:
+        add_views(headless.scene, nodes, study)
         mrml.write_scene(headless.scene, folder / "scene.mrb")
 
 

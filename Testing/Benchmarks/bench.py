@@ -1,6 +1,6 @@
 """Benchmarks: accuracy against known truth, and speed as ratios against what people would use instead.
 
-    python Testing/Benchmarks/bench.py [--only phantom,methods,bodyparts,grids,speed,memory,imports,live,muscle,atrophy,numbers,collect] [--cases 50]
+    python Testing/Benchmarks/bench.py [--only phantom,methods,bodyparts,grids,speed,memory,imports,live,muscle,atrophy,numbers,collect,export] [--cases 50]
 
 Every figure is measured in this run. Limits stand beside the figures; the exit code is 1 where one is missed.
 """
@@ -696,6 +696,29 @@ def collect(cases: int) -> None:
         line("peak memory: 10,000 studies over 100", peaks["10,000"] / peaks["100"], "x", 1.1)
 
 
+def export(cases: int) -> None:
+    """Writing a measured study: the usual files, and every one. Imports and the first call's preparations are not counted."""
+    print("export of a study")
+    from IFIMeasureLib.cli import build_parser, run_study
+    from IFIMeasureLib.core.phantom import Phantom
+    from IFIMeasureLib.core.sample import write_sample_study
+    from IFIMeasureLib.formats import DEFAULT_FORMATS, OUTPUT_FORMATS
+    from IFIMeasureLib.outputs import write_outputs
+
+    with tempfile.TemporaryDirectory() as text:
+        dicom, segmentation = write_sample_study(Path(text) / "sample", Phantom(seed=1))
+        call = ["measure", str(dicom), "--segmentation", str(segmentation), "--series", "2", "--output", text]
+        study = run_study(build_parser().parse_args(call), lambda said: None)
+        for name, formats, limit in (("usual files", DEFAULT_FORMATS, 3.0), ("every file", tuple(OUTPUT_FORMATS), None)):
+
+            def write(formats: tuple[str, ...] = formats) -> None:
+                with tempfile.TemporaryDirectory() as folder:
+                    write_outputs(study, Path(folder), {}, "benchmark", formats=formats)
+
+            write()
+            line(name, _timed(write, 3), "s", limit)
+
+
 def live(cases: int) -> None:
     """The module: dragging, placing, opening and switching, on slicer-core and (the panel) on the stand-in of the application."""
     from IFIMeasureLib.core.imaging import Grid as AnyGrid
@@ -780,7 +803,7 @@ def live(cases: int) -> None:
     line("observers that the drag left behind", len(panel.widget.Observations) - observers, "", 0.0)
 
 
-SECTIONS = {f.__name__: f for f in (phantom, methods, bodyparts, grids, speed, memory, imports, live, muscle, atrophy, numbers, collect)}
+SECTIONS = {f.__name__: f for f in (phantom, methods, bodyparts, grids, speed, memory, imports, live, muscle, atrophy, numbers, collect, export)}
 
 
 def main() -> int:

@@ -19,6 +19,7 @@ from ..core.spaces import Space
 from ..core.study import PreparedStudy, Progress, StudyResult, measure_landmarks, segment_muscles_together
 from ..core.values import IFIMeasureError, Measured, Side, point3
 from .study_nodes import StudyNodes, write_landmark
+from .views import jump_slices
 
 MISSING_BY_PERSON = "marked as not identifiable by a person."
 
@@ -307,11 +308,6 @@ def follow_studies(lives: list[LiveStudy], wcv_percent: float, together: bool, p
     return changes
 
 
-def jump_slices(scene: Any, place_ras_mm: tuple[float, float, float]) -> None:
-    """Center every slice view of a scene on a point."""
-    slicer.vtkMRMLSliceNode.JumpAllSlices(scene, *place_ras_mm, slicer.vtkMRMLSliceNode.CenteredJumpSlice)
-
-
 def _place_into(node: Any) -> None:
     """Let clicks in the views place points of a markups node, until the place mode is left."""
     selection, interaction = _singleton(node.GetScene(), "vtkMRMLSelectionNode"), _singleton(node.GetScene(), "vtkMRMLInteractionNode")
@@ -324,74 +320,3 @@ def _place_into(node: Any) -> None:
 def _singleton(scene: Any, kind: str) -> Any:
     node = scene.GetSingletonNode("Singleton", kind) or scene.GetFirstNodeByClass(kind)
     return node if node is not None else scene.AddNewNodeByClass(kind)
-
-
-# -- layout of the views
-
-LAYOUT_ID = 47209
-"""Number of the custom layout; far from those of Slicer and of other extensions."""
-
-_SLICES = (("Red", "Axial", "R", "#F34A33"), ("Yellow", "Sagittal", "Y", "#EDD54C"), ("Green", "Coronal", "G", "#6EB04B"))
-
-
-def layout_description() -> str:
-    """Return the layout: three slices and 3D above, plot and table below."""
-    slices = "".join(
-        f'<item><view class="vtkMRMLSliceNode" singletontag="{tag}"><property name="orientation" action="default">{plane}</property>'
-        f'<property name="viewlabel" action="default">{label}</property><property name="viewcolor" action="default">{color}</property></view></item>'
-        for tag, plane, label, color in _SLICES
-    )
-    three_d = '<item><view class="vtkMRMLViewNode" singletontag="1"><property name="viewlabel" action="default">1</property></view></item>'
-    plot = '<item><view class="vtkMRMLPlotViewNode" singletontag="PlotView1"><property name="viewlabel" action="default">P</property></view></item>'
-    table = '<item><view class="vtkMRMLTableViewNode" singletontag="TableView1"><property name="viewlabel" action="default">T</property></view></item>'
-    rows = f'<item splitSize="600"><layout type="horizontal">{slices}</layout></item><item splitSize="500"><layout type="horizontal" split="true">{three_d}{plot}{table}</layout></item>'
-    return f'<layout type="vertical" split="true">{rows}</layout>'
-
-
-def show_layout(scene: Any, nodes: StudyNodes | None) -> int | None:
-    """Switch to the study layout and put the study's plot and summary into it.
-
-    :returns: the layout that was there before, or None where ours was shown already.
-    """
-    layout = scene.GetFirstNodeByClass("vtkMRMLLayoutNode")
-    if layout is None:
-        layout = scene.AddNewNodeByClass("vtkMRMLLayoutNode")
-    if not layout.IsLayoutDescription(LAYOUT_ID):
-        layout.AddLayoutDescription(LAYOUT_ID, layout_description())
-    before = int(layout.GetViewArrangement())
-    layout.SetViewArrangement(LAYOUT_ID)
-    fill_views(scene, nodes)
-    return None if before == LAYOUT_ID else before
-
-
-def restore_layout(scene: Any, before: int) -> None:
-    """Switch back to the layout a person had."""
-    layout = scene.GetFirstNodeByClass("vtkMRMLLayoutNode")
-    if layout is not None:
-        layout.SetViewArrangement(before)
-
-
-def fill_views(scene: Any, nodes: StudyNodes | None) -> None:
-    """Put the study's plot and summary into the plot and table views of a scene, and let clicks select plotted points."""
-    chart = nodes.node("plot") if nodes is not None else None
-    table = nodes.node("table_summary") if nodes is not None else None
-    for kind, role, node in (("vtkMRMLPlotViewNode", "SetPlotChartNodeID", chart), ("vtkMRMLTableViewNode", "SetTableNodeID", table)):
-        for number in range(scene.GetNumberOfNodesByClass(kind)):
-            view = scene.GetNthNodeByClass(number, kind)
-            shown = view.GetPlotChartNodeID() if kind == "vtkMRMLPlotViewNode" else view.GetTableNodeID()
-            if (shown or None) == (node.GetID() if node is not None else None):
-                continue
-            getattr(view, role)(node.GetID() if node is not None else None)
-            if kind == "vtkMRMLPlotViewNode":
-                view.SetInteractionMode(slicer.vtkMRMLPlotViewNode.InteractionModeSelectPoints)
-
-
-def plotted_level(nodes: StudyNodes, series_id: str, row: int) -> tuple[Side, str, float] | None:
-    """Return side, space and level (superior, millimeter) of a point of the plot; None for the band of cutoffs."""
-    for side in Side:
-        for space in ("ifs", "qfs"):
-            series = nodes.node(f"series_{space}_{side.value}")
-            table = nodes.node(f"points_{space}_{side.value}")
-            if series is not None and table is not None and series.GetID() == series_id and 0 <= row < table.GetNumberOfRows():
-                return side, space, float(table.GetTable().GetValueByName(row, "level_s_mm").ToDouble())
-    return None

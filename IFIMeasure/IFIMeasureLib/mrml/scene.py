@@ -6,7 +6,12 @@ PyPI package slicer-core and inside 3D Slicer alike.
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import shutil
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -173,7 +178,7 @@ def write_segmentation(scene: Any, node: Any, path: Path) -> None:
     written = storage.WriteData(node)
     scene.RemoveNode(storage)
     if not written:
-        raise OSError(f"{path} could not be written.")
+        raise OSError(errno.EIO, "the disk is full, or it cannot be written to", str(path))
 
 
 def read_segmentation_node(node: Any) -> tuple[Segmentation, list[str]]:
@@ -305,13 +310,36 @@ def write_landmarks(scene: Any, node: Any, path: Path) -> None:
     written = storage.WriteData(node)
     scene.RemoveNode(storage)
     if not written:
-        raise OSError(f"{path} could not be written.")
+        raise OSError(errno.EIO, "the disk is full, or it cannot be written to", str(path))
 
 
 def write_scene(scene: Any, path: Path, thumbnail: Any = None) -> None:
-    """Write the scene as ``.mrb``."""
-    if not scene.WriteToMRB(str(path), thumbnail):
-        raise OSError(f"{path} could not be written.")
+    """Write the scene as ``.mrb``.
+
+    :raises OSError: where it cannot be written.
+    """
+    with _quiet():
+        written = scene.WriteToMRB(str(path), thumbnail)
+    if not written:
+        raise OSError(errno.EIO, "the disk is full, or it cannot be written to", str(path))
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what ITK prints about a failed write off the terminal; the application's log shall have it."""
+    if getattr(slicer, "app", None) is not None:
+        yield
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def read_scene(headless: Headless, path: Path, folder: Path) -> None:

@@ -442,6 +442,7 @@ class StudyNodes:
                 display.SetLineThickness(0.4)
                 display.SetPointLabelsVisibility(False)
                 display.SetVisibility(definition.id in _SHOWN)
+                display.SetPropertiesLabelVisibility(definition.id == _SHOWN[0])  # those of all would cover each other
             self._set(role, node)
             self._file(node, side)
         changing = node.StartModify()

@@ -27,6 +27,7 @@ WRITTEN = set(OUTPUT_FILES) - {
     "fat_fraction.nrrd",
     "fat_histogram.csv",
     "findings.csv",
+    "follow_up.csv",
     "measurements.xlsx",
     "report.dcm",
     "segmentation.dcm",

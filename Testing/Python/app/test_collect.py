@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -147,6 +148,45 @@ def test_a_study_with_earlier_ones_tells_the_changes_in_report_table_and_workboo
         capsys.readouterr()
         assert main([*call, "--date", date, "--output", str(tmp_path / "other")]) == 1
         assert message in capsys.readouterr().err and not (tmp_path / "other").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the size of files can be limited on POSIX systems alone")
+@pytest.mark.parametrize(("formats", "largest"), [("tables,report", 100_000), ("scene", 2_000_000), ("segmentation", 10_000), ("dicom", 500_000)])
+def test_what_cannot_be_written_whole_is_told_in_one_sentence_and_what_was_there_stays(demo, tmp_path, formats, largest):
+    """A limit on the size of files makes every writer fail midway, as a full disk does."""
+    import resource
+
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "study.json").write_text("what was there", encoding="utf-8")
+    sample = demo / "sample"
+    call = ["measure", str(sample / "dicom"), "--segmentation", str(sample / "segmentation.seg.nrrd"), "--output", str(folder), "--force", "--quiet", "--export", formats]
+    done = subprocess.run(
+        [sys.executable, "-m", "IFIMeasureLib.cli", *call],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest)),
+    )
+    assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith(f"ifimeasure: {folder}: the results could not be written (") and "nothing was changed there" in done.stderr
+    assert [p.name for p in folder.iterdir()] == ["study.json"] and (folder / "study.json").read_text(encoding="utf-8") == "what was there"
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_place_where_nothing_may_be_written_is_refused_in_one_sentence(demo, tmp_path, capsys):
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    if os.geteuid() == 0:  # to whom every folder of a disk is open
+        closed = Path("/proc/self")
+    else:
+        closed.chmod(0o500)
+    assert main(["export", str(demo), "--export", "tables", "--output", str(closed / "out")]) == 1
+    assert f"{closed / 'out'}: no folder can be made there" in capsys.readouterr().err
+    for call in (["collect", str(demo), "--output", str(closed / "all.csv")], ["landmarks", "--output", str(closed / "points.mrk.json")]):
+        assert main(call) == 1
+        said = capsys.readouterr().err
+        assert said.startswith("ifimeasure: ") and str(closed) in said and said.count("\n") == 1
 
 
 def test_the_report_names_the_patient_only_where_that_is_asked_for(demo, tmp_path):

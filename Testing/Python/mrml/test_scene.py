@@ -10,13 +10,14 @@ import pytest
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
-from IFIMeasureLib.core.imaging import read_segmentation  # noqa: E402
+from IFIMeasureLib.core.imaging import Volume, read_segmentation  # noqa: E402
 from IFIMeasureLib.core.landmarks import LandmarkState, markups_document, read_landmarks  # noqa: E402
 from IFIMeasureLib.core.reference_values import Subject  # noqa: E402
 from IFIMeasureLib.core.study import each_result  # noqa: E402
 from IFIMeasureLib.core.values import IFIMeasureError, Measured, NotMeasurable, Side  # noqa: E402
-from IFIMeasureLib.mrml.scene import create_scene, read_scene, read_segmentation_node, write_landmarks, write_scene, write_segmentation  # noqa: E402
+from IFIMeasureLib.mrml.scene import add_volume, create_scene, read_scene, read_segmentation_node, write_landmarks, write_scene, write_segmentation  # noqa: E402
 from IFIMeasureLib.mrml.study_nodes import StudyNodes, guess_structure  # noqa: E402
+from IFIMeasureLib.mrml.views import add_views  # noqa: E402
 from vtkmodules.util.numpy_support import vtk_to_numpy  # noqa: E402
 from vtkmodules.vtkCommonCore import reference  # noqa: E402
 from vtkmodules.vtkCommonMath import vtkMatrix4x4  # noqa: E402
@@ -116,6 +117,40 @@ def test_a_scene_comes_back_whole_from_mrb(headless, study, tmp_path):
     assert again.scene.GetFirstNodeByName("case profile plot") is not None
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(again.scene)
     assert hierarchy.GetItemByName("Left hip")
+
+
+def test_a_scene_opens_with_its_views_on_the_narrowest_space(headless, study, tmp_path):
+    nodes = shown(headless, study)
+    nodes.volume = add_volume(headless.scene, Volume(np.zeros(study.bones.grid.shape, np.float32), study.bones.grid, Path("t1")), "t1")
+    add_views(headless.scene, nodes, study)
+    write_scene(headless.scene, tmp_path / "scene.mrb")
+    again = create_scene()  # with views of its own, as the application has them before a scene is opened
+    slices, layout = {}, slicer.vtkMRMLLayoutNode()
+    layout.SetSingletonTag("vtkMRMLLayoutNode")
+    layout = again.scene.AddNode(layout)
+    slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(again.scene, True)
+    for tag in ("Red", "Yellow", "Green"):
+        logic = slicer.vtkMRMLSliceLogic()
+        logic.SetMRMLScene(again.scene)
+        slices[tag] = (logic, logic.AddSliceNode(tag))
+    read_scene(again, tmp_path / "scene.mrb", tmp_path / "unpacked")
+    (back,) = StudyNodes.all(again.scene)
+    space = min((hip.results["ifs_axial"] for hip in study.hips.values()), key=lambda result: result.value)
+    middle = np.mean(space.points_ras_mm, axis=0)
+    for (tag, (logic, view)), (plane, across) in zip(slices.items(), (("Axial", 2), ("Sagittal", 0), ("Coronal", 1))):
+        assert view.GetOrientation() == plane
+        assert view.GetSliceToRAS().GetElement(across, 3) == pytest.approx(middle[across], abs=1e-3), tag
+        assert logic.GetSliceCompositeNode().GetBackgroundVolumeID() == back.volume.GetID()
+    femora = [study.hips[side].masks["femur"].grid.corners()[:, 0] for side in Side]
+    assert slices["Red"][1].GetFieldOfView()[0] > np.ptp(femora)  # both hips are in view
+    assert layout.GetViewArrangement() == layout.SlicerLayoutFourUpPlotTableView
+    assert again.scene.GetFirstNodeByClass("vtkMRMLPlotViewNode").GetPlotChartNodeID() == back.node("plot").GetID()
+    assert again.scene.GetFirstNodeByClass("vtkMRMLTableViewNode").GetTableNodeID() == back.node("table_summary").GetID()
+    assert again.scene.GetFirstNodeByClass("vtkMRMLCameraNode").GetPosition()[1] < min(mask.grid.corners()[:, 1].min() for mask in study.hips[Side.LEFT].masks.values())
+    femur = back.segmentation.GetSegmentation().GetSegment("femur_left").GetRepresentation("Closed surface")
+    bounds = study.hips[Side.LEFT].masks["femur"].grid.corners()
+    assert femur.GetNumberOfPoints() > 1000  # made from the voxels when the scene was opened
+    assert femur.GetBounds()[4] == pytest.approx(bounds[:, 2].min(), abs=8.0) and femur.GetBounds()[0] == pytest.approx(bounds[:, 0].min(), abs=4.0)
 
 
 def test_a_segmentation_node_is_measured_as_its_file_is(headless, study):

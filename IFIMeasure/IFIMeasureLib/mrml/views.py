@@ -1,0 +1,163 @@
+"""What the views show: the study's layout, its plot and table in it, slices on a place, and the views of a saved scene."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import slicer
+from vtkmodules.vtkCommonDataModel import vtkPolyData
+
+from ..core.study import StudyResult
+from ..core.values import Array, Measured, Side
+from .study_nodes import StudyNodes
+
+LAYOUT_ID = 47209
+"""Number of the custom layout; far from those of Slicer and of other extensions."""
+
+_SLICES = (("Red", "Axial", "R", "#F34A33"), ("Yellow", "Sagittal", "Y", "#EDD54C"), ("Green", "Coronal", "G", "#6EB04B"))
+
+
+def layout_description() -> str:
+    """Return the layout: three slices and 3D above, plot and table below."""
+    slices = "".join(
+        f'<item><view class="vtkMRMLSliceNode" singletontag="{tag}"><property name="orientation" action="default">{plane}</property>'
+        f'<property name="viewlabel" action="default">{label}</property><property name="viewcolor" action="default">{color}</property></view></item>'
+        for tag, plane, label, color in _SLICES
+    )
+    three_d = '<item><view class="vtkMRMLViewNode" singletontag="1"><property name="viewlabel" action="default">1</property></view></item>'
+    plot = '<item><view class="vtkMRMLPlotViewNode" singletontag="PlotView1"><property name="viewlabel" action="default">P</property></view></item>'
+    table = '<item><view class="vtkMRMLTableViewNode" singletontag="TableView1"><property name="viewlabel" action="default">T</property></view></item>'
+    rows = f'<item splitSize="600"><layout type="horizontal">{slices}</layout></item><item splitSize="500"><layout type="horizontal" split="true">{three_d}{plot}{table}</layout></item>'
+    return f'<layout type="vertical" split="true">{rows}</layout>'
+
+
+def show_layout(scene: Any, nodes: StudyNodes | None) -> int | None:
+    """Switch to the study layout and put the study's plot and summary into it.
+
+    :returns: the layout that was there before, or None where ours was shown already.
+    """
+    layout = scene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+    if layout is None:
+        layout = scene.AddNewNodeByClass("vtkMRMLLayoutNode")
+    if not layout.IsLayoutDescription(LAYOUT_ID):
+        layout.AddLayoutDescription(LAYOUT_ID, layout_description())
+    before = int(layout.GetViewArrangement())
+    layout.SetViewArrangement(LAYOUT_ID)
+    fill_views(scene, nodes)
+    return None if before == LAYOUT_ID else before
+
+
+def restore_layout(scene: Any, before: int) -> None:
+    """Switch back to the layout a person had."""
+    layout = scene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+    if layout is not None:
+        layout.SetViewArrangement(before)
+
+
+def fill_views(scene: Any, nodes: StudyNodes | None) -> None:
+    """Put the study's plot and summary into the plot and table views of a scene, and let clicks select plotted points."""
+    chart = nodes.node("plot") if nodes is not None else None
+    table = nodes.node("table_summary") if nodes is not None else None
+    for kind, role, node in (("vtkMRMLPlotViewNode", "SetPlotChartNodeID", chart), ("vtkMRMLTableViewNode", "SetTableNodeID", table)):
+        for number in range(scene.GetNumberOfNodesByClass(kind)):
+            view = scene.GetNthNodeByClass(number, kind)
+            shown = view.GetPlotChartNodeID() if kind == "vtkMRMLPlotViewNode" else view.GetTableNodeID()
+            if (shown or None) == (node.GetID() if node is not None else None):
+                continue
+            getattr(view, role)(node.GetID() if node is not None else None)
+            if kind == "vtkMRMLPlotViewNode":
+                view.SetInteractionMode(slicer.vtkMRMLPlotViewNode.InteractionModeSelectPoints)
+
+
+def plotted_level(nodes: StudyNodes, series_id: str, row: int) -> tuple[Side, str, float] | None:
+    """Return side, space and level (superior, millimeter) of a point of the plot; None for the band of cutoffs."""
+    for side in Side:
+        for space in ("ifs", "qfs"):
+            series = nodes.node(f"series_{space}_{side.value}")
+            table = nodes.node(f"points_{space}_{side.value}")
+            if series is not None and table is not None and series.GetID() == series_id and 0 <= row < table.GetNumberOfRows():
+                return side, space, float(table.GetTable().GetValueByName(row, "level_s_mm").ToDouble())
+    return None
+
+
+def jump_slices(scene: Any, place_ras_mm: tuple[float, float, float]) -> None:
+    """Center every slice view of a scene on a point."""
+    slicer.vtkMRMLSliceNode.JumpAllSlices(scene, *place_ras_mm, slicer.vtkMRMLSliceNode.CenteredJumpSlice)
+
+
+def add_views(scene: Any, nodes: StudyNodes, study: StudyResult) -> None:
+    """Give a scene of one study the views that it opens with: slices and 3D on the narrowest space, plot and table beside them.
+
+    The nodes carry the tags of 3D Slicer's own views, so that opening the scene sets those. For scenes that have no views yet.
+    """
+    narrowest = min(
+        (result for hip in study.hips.values() if isinstance(result := hip.results["ifs_axial"], Measured) and result.points_ras_mm), key=lambda result: result.value, default=None
+    )
+    bones = np.concatenate([mask.grid.corners() for hip in study.hips.values() for mask in hip.masks.values()])
+    middle = 0.5 * (bones.min(0) + bones.max(0))
+    place = middle if narrowest is None else np.mean(narrowest.points_ras_mm, axis=0)
+    slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(scene, True)
+    size = np.ptp(bones, axis=0) + 30.0
+    for (tag, plane, label, _), across in zip(_SLICES, (2, 0, 1)):
+        view = _tagged(scene, "vtkMRMLSliceNode", tag, tag)
+        view.SetLayoutLabel(label)
+        view.SetOrientation(plane)
+        wide = float(np.delete(size, across).max())  # the application fits it to the shape of its view
+        view.SetDimensions(500, 500, 1)
+        view.SetFieldOfView(wide, wide, float(study.bones.grid.spacing.min()))
+        center = np.where(np.arange(3) == across, place, middle)  # in the plane of the space, with both hips in view
+        view.JumpSliceByCentering(*(float(v) for v in center))
+        shown = _tagged(scene, "vtkMRMLSliceCompositeNode", tag, "SliceComposite")
+        if nodes.volume is not None:
+            shown.SetBackgroundVolumeID(nodes.volume.GetID())
+    view = _tagged(scene, "vtkMRMLViewNode", "1", "View1")
+    view.SetLayoutLabel("1")
+    camera = scene.AddNewNodeByClass("vtkMRMLCameraNode", "Default Scene Camera")
+    camera.SetLayoutName("1")
+    _look_from_behind(camera, bones)
+    _tagged(scene, "vtkMRMLPlotViewNode", "PlotView1", "PlotView1")
+    _tagged(scene, "vtkMRMLTableViewNode", "TableView1", "TableView1")
+    fill_views(scene, nodes)
+    selection = _tagged(scene, "vtkMRMLSelectionNode", "Singleton", "Selection")
+    for node, choose in ((nodes.volume, "SetActiveVolumeID"), (nodes.node("plot"), "SetActivePlotChartID"), (nodes.node("table_summary"), "SetActiveTableID")):
+        if node is not None:
+            getattr(selection, choose)(node.GetID())
+    layout = _tagged(scene, "vtkMRMLLayoutNode", "vtkMRMLLayoutNode", "Layout")
+    # a layout of Slicer's own: the scene is also opened where this module is not installed
+    layout.SetViewArrangement(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpPlotTableView)
+    _show_in_3d(nodes.segmentation)
+
+
+def _tagged(scene: Any, kind: str, tag: str, name: str) -> Any:
+    """Return the one node of a class with a tag, making it where there is none."""
+    node = scene.GetSingletonNode(tag, kind)
+    if node is None:
+        node = scene.CreateNodeByClass(kind)
+        node.UnRegister(None)
+        node.SetName(name)
+        node.SetSingletonTag(tag)
+        if hasattr(node, "SetLayoutName"):
+            node.SetLayoutName(tag)
+        node = scene.AddNode(node)
+    return node
+
+
+def _look_from_behind(camera: Any, points: Array) -> None:
+    """Aim a camera at points (N, 3), RAS millimeter, from behind, so that all are in its view."""
+    low, high = points.min(0), points.max(0)
+    middle = 0.5 * (low + high)
+    camera.SetFocalPoint(*middle)
+    away = 0.5 * float(np.linalg.norm(high - low)) / np.sin(np.radians(0.5 * camera.GetCamera().GetViewAngle()))
+    camera.SetPosition(middle[0], middle[1] - away, middle[2])
+    camera.SetViewUp(0.0, 0.0, 1.0)
+
+
+def _show_in_3d(segmentation: Any) -> None:
+    """Have the segments' surfaces made where the scene is opened, rather than stored: an empty one tells that there is to be one."""
+    name = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
+    content = segmentation.GetSegmentation()
+    for number in range(content.GetNumberOfSegments()):
+        segment = content.GetNthSegment(number)
+        if segment.GetRepresentation(name) is None:
+            segment.AddRepresentation(name, vtkPolyData())
