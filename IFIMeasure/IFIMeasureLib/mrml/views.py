@@ -124,8 +124,11 @@ def add_views(scene: Any, nodes: StudyNodes, study: StudyResult) -> None:
         if node is not None:
             getattr(selection, choose)(node.GetID())
     layout = _tagged(scene, "vtkMRMLLayoutNode", "vtkMRMLLayoutNode", "Layout")
-    # a layout of Slicer's own: the scene is also opened where this module is not installed
-    layout.SetViewArrangement(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpPlotTableView)
+    # a layout of Slicer's own: the scene is also opened where this module is not installed. Its number alone is saved
+    number = slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpPlotTableView
+    if not layout.IsLayoutDescription(number):
+        layout.AddLayoutDescription(number, layout_description())
+    layout.SetViewArrangement(number)
     _show_in_3d(nodes.segmentation)
 
 
