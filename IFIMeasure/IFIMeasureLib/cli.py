@@ -145,13 +145,19 @@ def _study_arguments(command: argparse.ArgumentParser, image_needed: bool) -> No
         metavar="IMAGE",
         help="DICOM folder, NIfTI, NRRD or MetaImage file" + ("" if image_needed else "; may be left out: it only serves pictures, DICOM data, and fat and edema of the muscle"),
     )
-    command.add_argument("--segmentation", type=Path, required=True, metavar="SEG", help="label map (NIfTI, NRRD), .seg.nrrd or DICOM SEG with at least hip bone and femur")
+    command.add_argument(
+        "--segmentation",
+        type=Path,
+        required=True,
+        metavar="SEG",
+        help="label map (NIfTI, NRRD), .seg.nrrd, DICOM SEG, or folder with one mask a file (as TotalSegmentator writes), with at least hip bone and femur",
+    )
     command.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results")
     command.add_argument("--series", metavar="NUMBER", help="number or UID of the DICOM series to take")
     command.add_argument(
         "--labels",
         metavar="MAPPING",
-        help='which label is what: a preset (totalsegmentator, totalsegmentator_mr, musclemap, bodyparts3d), a JSON file, or JSON such as \'{"1": "hip_right"}\'',
+        help='which label is what: a preset (totalsegmentator, totalsegmentator_mr, totalsegmentator_v1, musclemap, bodyparts3d), a JSON file, or JSON such as \'{"1": "hip_right"}\'',
     )
     command.add_argument(
         "--landmarks", type=Path, action="append", default=[], metavar="FILE", help="Slicer markups (.mrk.json) with points placed by a person; they win; repeatable"
@@ -326,7 +332,7 @@ def _changes(study: Any, options: argparse.Namespace) -> Any:
 
 def run_study(options: argparse.Namespace, say: Any) -> Any:
     """Read what the options name, segment the muscle where that is asked for, and measure; returns the :class:`StudyResult`."""
-    from .core.anatomy import read_label_mapping
+    from .core.anatomy import names_of_other_programs, read_label_mapping
     from .core.dicom_series import choose_series, read_series, scan_folder
     from .core.findings import parse_findings
     from .core.follow_up import parse_date
@@ -336,13 +342,13 @@ def run_study(options: argparse.Namespace, say: Any) -> Any:
     from .core.reference_values import Subject
     from .core.study import PreparedStudy, refuse_without_trochanter, resolve_structures
 
-    mapping, extra = read_label_mapping(options.labels) if options.labels else (None, {})
+    mapping, extra = read_label_mapping(options.labels) if options.labels else (None, names_of_other_programs())
     person: dict[Side, LandmarkSet] = {}
     for path in options.landmarks:
         for side, landmarks in read_landmarks(path).items():
             person[side] = merge(person[side], landmarks) if side in person else landmarks
     say("reading the segmentation")
-    segmentation = read_segmentation(options.segmentation)
+    segmentation = read_segmentation(options.segmentation, mapping or ())
     volume = None
     notes = []
     if options.image is not None:

@@ -323,16 +323,11 @@ def describe(study: StudyResult, options: dict[str, Any]) -> dict[str, Any]:
     for package in ("slicer-core", "vtk", "numpy", "scipy", "SimpleITK", "pydicom"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)
-    inputs: list[dict[str, Any]] = [{"role": "segmentation", "name": study.bones.path.name, "sha256": _sha256(study.bones.path)}]
+    inputs: list[dict[str, Any]] = [{"role": "segmentation", "name": study.bones.path.name, "sha256": _sha256_of(study.bones.files or (study.bones.path,))}]
     series: dict[str, str] = {}
     if study.volume is not None:
         files = study.volume.files
-        digest = hashlib.sha256()
-        for path in files:
-            digest.update(bytes.fromhex(_sha256(path)))
-        image: dict[str, Any] = {"role": "image", "name": study.volume.path.name, "files": len(files)}
-        image["sha256"] = _sha256(files[0]) if len(files) == 1 else digest.hexdigest()
-        inputs.append(image)
+        inputs.append({"role": "image", "name": study.volume.path.name, "files": len(files), "sha256": _sha256_of(files)})
         tags = study.volume.tags
         if "SeriesInstanceUID" in tags:
             series = {
@@ -371,6 +366,13 @@ def describe(study: StudyResult, options: dict[str, Any]) -> dict[str, Any]:
             "landmarks": {key: list(d.code) for key, d in landmark_definitions().items()},
         },
     }
+
+
+def _sha256_of(files: Sequence[Path]) -> str:
+    """Checksum of a file; of several, that of their checksums."""
+    if len(files) == 1:
+        return _sha256(files[0])
+    return hashlib.sha256(b"".join(bytes.fromhex(_sha256(path)) for path in files)).hexdigest()
 
 
 def _sha256(path: Path) -> str:

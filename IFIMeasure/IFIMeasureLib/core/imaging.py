@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 import scipy
 import SimpleITK as sitk
 
+from .anatomy import names_of_other_programs, structure_from_name
 from .values import Array, IFIMeasureError
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -163,7 +165,10 @@ class Mask:
 
 @dataclass
 class Segmentation:
-    """Labels of a file: one or more layers of integers [i, j, k] on one grid, and the segments in them."""
+    """Labels of a file: one or more layers of integers [i, j, k] on one grid, and the segments in them.
+
+    ``files`` names what was read where ``path`` is a folder.
+    """
 
     layers: list[Array]
     grid: Grid
@@ -171,6 +176,7 @@ class Segmentation:
     path: Path
     named: bool
     notes: list[str] = field(default_factory=list)
+    files: tuple[Path, ...] = ()
     _boxes: dict[int, list[Any]] = field(default_factory=dict)
 
     def mask(self, refs: list[SegmentRef], margin: int = 1) -> Mask | None:
@@ -366,18 +372,22 @@ def _array_view(image: Any) -> Array:
     return np.asanyarray(owned.T)
 
 
-def read_segmentation(path: Path) -> Segmentation:
-    """Read a label map (NIfTI, NRRD), a Slicer ``.seg.nrrd`` or a DICOM SEG.
+_IMAGE_FILES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
+
+
+def read_segmentation(path: Path, names: Collection[str] = ()) -> Segmentation:
+    """Read a label map (NIfTI, NRRD), a Slicer ``.seg.nrrd``, a DICOM SEG, or a folder with one mask a file (as TotalSegmentator writes it).
 
     Segment names are taken from the file where it has them (``.seg.nrrd``, DICOM SEG, the label table that
-    TotalSegmentator writes into a NIfTI header); otherwise a segment's name is its label value.
+    TotalSegmentator writes into a NIfTI header); otherwise a segment's name is its label value. A mask of a folder is named as its file.
 
+    :param names: of files to read out of a folder besides those whose names say a structure.
     :raises IFIMeasureError: where there is no such file or it is no segmentation.
     """
     if path.is_dir():
         files = sorted(p for p in path.iterdir() if p.is_file())
         if len(files) != 1:
-            raise IFIMeasureError(f"{path}: this is a folder of {len(files)} files; name the segmentation file itself.")
+            return _read_masks(path, files, names)
         path = files[0]
     if path.exists() and _is_dicom(path):
         return _read_dicom_seg(path)
@@ -422,6 +432,46 @@ def read_segmentation(path: Path) -> Segmentation:
         named = bool(table)
         segments = [SegmentRef(table.get(value, str(value)), 0, value) for value in values]
     return Segmentation(turned, grid, segments, path, named)
+
+
+def _read_masks(folder: Path, files: list[Path], names: Collection[str]) -> Segmentation:
+    """Read those masks of a folder that may be a structure of ours; empty ones (beyond the image) are as absent."""
+    known: dict[str, Path] = {}
+    for file in files:
+        ending = next((ending for ending in _IMAGE_FILES if file.name.endswith(ending)), None)
+        name = file.name.removesuffix(ending) if ending else ""
+        if name in names or structure_from_name(name, names_of_other_programs()) is not None:
+            known[name] = file
+    if not known:
+        raise IFIMeasureError(
+            f"{folder}: none of its {len(files)} files is a mask named as a structure (such as femur_left.nii.gz); name the segmentation file itself, or the files with --labels."
+        )
+    layers: list[Array] = []
+    segments: list[SegmentRef] = []
+    grid = None
+    for name, file in known.items():
+        try:
+            one = read_segmentation(file)
+        except _EmptyError:
+            continue
+        if grid is None:
+            grid = one.grid
+        elif grid.difference(one.grid):
+            raise IFIMeasureError(f"{file}: it lies on another grid than {segments[0].name} ({grid.difference(one.grid)}); give masks of one image.")
+        mask = one.layers[0] > 0
+        layer = next((n for n, labels in enumerate(layers) if not labels[mask].any()), len(layers))
+        if layer == len(layers):  # masks that overlap need a layer each
+            layers.append(np.zeros(mask.shape, np.uint8))
+        value = 1 + sum(ref.layer == layer for ref in segments)
+        layers[layer][mask] = value
+        segments.append(SegmentRef(name, layer, value))
+    if grid is None:
+        raise IFIMeasureError(f"{folder}: every mask in it ({', '.join(known)}) is empty, so the image does not show the hip; give another one.")
+    return Segmentation(layers, grid, segments, folder, True, files=tuple(known.values()))
+
+
+class _EmptyError(IFIMeasureError):
+    """Every voxel of a segmentation is 0."""
 
 
 @dataclass(frozen=True)
@@ -476,7 +526,7 @@ def _present_values(array: Array, path: Path) -> list[int]:
     boxes = _bounding_boxes(array)
     values = [value for value, box in enumerate(boxes, 1) if box is not None]
     if not values:
-        raise IFIMeasureError(f"{path}: every voxel is 0, so the segmentation is empty.")
+        raise _EmptyError(f"{path}: every voxel is 0, so the segmentation is empty.")
     if len(values) > 400:
         raise IFIMeasureError(f"{path}: there are {len(values)} different values, so this looks like an image; give the segmentation.")
     return values

@@ -134,6 +134,36 @@ def test_without_tendons_qfs_says_why_and_comes_from_landmarks_when_placed(demo,
     assert ours - 0.1 < value < ours + 6
 
 
+def test_a_folder_of_masks_is_measured_as_totalsegmentator_leaves_it_without_a_mapping(demo, tmp_path, capsys):
+    segmentation = read_segmentation(demo[0] / "sample" / "segmentation.seg.nrrd")
+    folder = tmp_path / "segmentations"
+    folder.mkdir()
+    for ref in segmentation.segments:
+        mask = (segmentation.layers[ref.layer] == ref.value).astype(np.uint8)
+        write_label_map(folder / f"{ref.name}.nii.gz", mask, segmentation.grid, {})
+    for name in ("sacrum", "liver"):
+        write_label_map(folder / f"{name}.nii.gz", np.zeros_like(mask), segmentation.grid, {})
+    (folder / "statistics.json").write_text("{}")
+    assert main(["measure", "--segmentation", str(folder), "--output", str(tmp_path / "out"), "--export", "tables", "--quiet"]) == 0
+    assert main(["measure", "--segmentation", str(demo[0] / "sample" / "segmentation.seg.nrrd"), "--output", str(tmp_path / "one"), "--export", "tables", "--quiet"]) == 0
+    first, second = (rows(tmp_path / name / "measurements.csv") for name in ("out", "one"))
+    for key, row in second.items():
+        assert first[key]["value"] == row["value"] or float(first[key]["value"]) == pytest.approx(float(row["value"]), abs=1e-4), key
+    assert len(json.loads((tmp_path / "out" / "study.json").read_text())["inputs"][0]["sha256"]) == 64
+    (folder / "femur_left.nii.gz").rename(folder / "bone7.nii.gz")
+    call = ["measure", "--segmentation", str(folder), "--output", str(tmp_path / "named"), "--export", "tables", "--quiet"]
+    assert main([*call, "--labels", json.dumps({"bone7": "femur_left"})]) == 0
+    assert rows(tmp_path / "named" / "measurements.csv")["ifs_3d", "left"]["value"] == first["ifs_3d", "left"]["value"]
+    for path in folder.glob("*_*.nii.gz"):
+        path.unlink()
+    capsys.readouterr()
+    assert main([*call, "--force"]) == 1
+    assert "none of its" not in capsys.readouterr().err  # the sacrum's mask is there, but empty
+    (folder / "sacrum.nii.gz").unlink()
+    assert main([*call, "--force"]) == 1
+    assert "none of its 3 files is a mask named as a structure" in capsys.readouterr().err
+
+
 def test_the_muscle_is_segmented_measured_and_followed_over_time(demo, tmp_path, capsys):
     whole = sitk.ReadImage(str(demo[0] / "sample" / "segmentation.seg.nrrd"))
     array = sitk.GetArrayFromImage(whole)

@@ -34,6 +34,7 @@ def test_the_presets_map_values_to_structures():
     mapping, _ = read_label_mapping("totalsegmentator")
     assert mapping["77"].name == "hip_left" and mapping["76"].name == "femur_right"
     assert read_label_mapping("totalsegmentator_mr")[0]["37"].name == "femur_right"
+    assert read_label_mapping("totalsegmentator_v1")[0]["88"].name == "femur_left"
     assert read_label_mapping("bodyparts3d")[1]["semimembranosus"] == "hamstring"
 
 
