@@ -6,16 +6,8 @@ import importlib.util
 from collections.abc import Collection
 
 OUTPUT_FORMATS: dict[str, tuple[str, ...]] = {
-    "tables": (
-        "measurements.csv",
-        "measurements.schema.csv",
-        "study.csv",
-        "study.schema.csv",
-        "profile.csv",
-        "muscle_sections.csv",
-        "fat_histogram.csv",
-        "findings.csv",
-        "follow_up.csv",
+    "tables": tuple(
+        f"{table}{ending}" for table in ("measurements", "study", "profile", "muscle_sections", "fat_histogram", "findings", "follow_up") for ending in (".csv", ".schema.csv")
     ),
     "report": ("report.html",),
     "pdf": ("report.pdf", "report_pdf.dcm"),

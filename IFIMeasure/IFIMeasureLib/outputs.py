@@ -143,7 +143,6 @@ def write_outputs(
         ):
             if rows:
                 (folder / f"{file}.csv").write_bytes(csv_text(columns, rows).encode())
-            if rows and file in ("measurements", "study"):
                 (folder / f"{file}.schema.csv").write_bytes(schema_text(columns).encode())
     if {"report", "pdf"} & set(formats):
         say("writing the report")

@@ -25,9 +25,7 @@ needs_mr = pytest.mark.skipif(not (SHARED / "hip_mr").exists(), reason="the real
 
 WRITTEN = set(OUTPUT_FILES) - {
     "fat_fraction.nrrd",
-    "fat_histogram.csv",
-    "findings.csv",
-    "follow_up.csv",
+    *(f"{table}{ending}" for table in ("fat_histogram", "findings", "follow_up") for ending in (".csv", ".schema.csv")),
     "measurements.xlsx",
     "report.dcm",
     "segmentation.dcm",

@@ -198,6 +198,11 @@ def test_the_report_names_the_patient_only_where_that_is_asked_for(demo, tmp_pat
 
 
 def test_a_schema_stands_beside_the_tables_as_slicer_reads_it(demo):
+    tables = [path for path in demo.glob("*.csv") if not path.name.endswith(".schema.csv")]
+    assert len(tables) == 4
+    for table in tables:
+        schema = read(table.with_name(f"{table.stem}.schema.csv"))
+        assert [row["columnName"] for row in schema] == table.read_text(encoding="utf-8").splitlines()[0].split(","), table.name
     rows = read(demo / "study.schema.csv")
     assert [row["columnName"] for row in rows] == list(wide_columns())
     assert {row["type"] for row in rows} == {"string"} and all(row["description"] for row in rows)
