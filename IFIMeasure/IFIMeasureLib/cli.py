@@ -258,7 +258,7 @@ def _series(options: argparse.Namespace) -> int:
     rows = [("series", "name", "modality", "plane", "voxels (mm)", "slices", "covers", "note")]
     for s in found:
         spacing = f"{s.spacing_mm[1]:.3g} x {s.spacing_mm[0]:.3g} x {s.step_mm:.3g}" if s.spacing_mm[0] else "?"
-        rows.append((s.number, s.description or "-", s.modality, s.plane, spacing, str(len(s.files)), anatomy(s), s.problem or _gap_note(s)))
+        rows.append((s.number, s.description or "-", s.modality, s.plane, spacing, str(len(s.slices)), anatomy(s), s.problem or _gap_note(s)))
     _print_table(rows)
     choice = choose_series(found)
     if choice.series is None:

@@ -219,7 +219,8 @@ def _report(study: StudyResult, sources: list[pydicom.Dataset], segmentation: An
         procedure_reported=Code("363679005", "SCT", "Imaging"),
         imaging_measurements=groups,
         title=Code("126000", "DCM", "Imaging Measurement Report"),
-        referenced_images=sources,
+        # highdicom describes images of one frame alone in the image library, which is optional
+        referenced_images=None if "NumberOfFrames" in sources[0] else sources,
     )
     return hd.sr.Comprehensive3DSR(
         evidence=[*sources, segmentation],

@@ -22,17 +22,31 @@ _TAGS = [
     "SeriesDate", "BodyPartExamined", "InstanceNumber", "EchoTime", "RepetitionTime", "SequenceName", "PatientIdentityRemoved",
     "SamplesPerPixel", "MRAcquisitionType", "TemporalPositionIdentifier",
 ]  # fmt: skip
+_FUNCTIONAL_GROUPS = ["SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"]
+
+
+@dataclass(frozen=True)
+class _Slice:
+    """Where a slice's pixels are: a file of its own, or a frame of a multi-frame file with what makes its stored values comparable."""
+
+    path: Path
+    frame: int | None = None
+    slope: float = 1.0
+    intercept: float = 0.0
 
 
 @dataclass
 class Series:
-    """One series of a folder, its files in order along the slice normal. ``problem`` says why it is no volume."""
+    """One series of a folder, or one stack of it where a multi-frame file holds several (echoes, Dixon images).
+
+    ``slices`` name file and frame of each slice, in order along the slice normal; ``problem`` says why it is no volume.
+    """
 
     uid: str
     number: str
     description: str
     modality: str
-    files: list[Path]
+    slices: list[_Slice]
     tags: dict[str, str]
     rows: int = 0
     columns: int = 0
@@ -42,9 +56,12 @@ class Series:
     positions: Array = field(default_factory=lambda: np.zeros((0, 3)))
     row_direction: Array = field(default_factory=lambda: np.zeros(3))
     column_direction: Array = field(default_factory=lambda: np.zeros(3))
-    frames: int = 1
     problem: str = ""
-    unusual: str = ""
+
+    @property
+    def files(self) -> list[Path]:
+        """The files of the slices, each once."""
+        return list(dict.fromkeys(s.path for s in self.slices))
 
     @property
     def plane(self) -> str:
@@ -84,21 +101,74 @@ def scan_folder(folder: Path, progress: Callable[[str], None] | None = None) -> 
     if not folder.exists():
         raise IFIMeasureError(f"{folder}: there is no such folder.")
     paths = [folder] if folder.is_file() else sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
-    groups: dict[str, list[tuple[Path, Any]]] = {}
+    groups: dict[tuple[str, tuple[str, ...]], list[tuple[_Slice, Any]]] = {}
     for number, path in enumerate(paths):
         if progress and number % 200 == 199:
             progress(f"reading headers: {number + 1} of {len(paths)} files")
         try:
-            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)
+            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[*_TAGS, *_FUNCTIONAL_GROUPS])
         except (InvalidDicomError, OSError, EOFError, ValueError, AttributeError, NotImplementedError):
             continue
         if header.get("Rows") is None or header.get("SeriesInstanceUID") is None or header.get("Modality") in ("SEG", "PR", "KO", "SR"):
             continue
-        groups.setdefault(str(header.SeriesInstanceUID), []).append((path, header))
+        uid = str(header.SeriesInstanceUID)
+        if int(header.get("NumberOfFrames", 1) or 1) == 1 and "PerFrameFunctionalGroupsSequence" not in header:
+            groups.setdefault((uid, ()), []).append((_Slice(path), header))
+            continue
+        for kind, slice_, frame in _frames(path, header):
+            groups.setdefault((uid, kind), []).append((slice_, frame))
     if not groups:
         raise IFIMeasureError(f"{folder}: no DICOM image was found in this folder.")
-    series = [_series(uid, members) for uid, members in groups.items()]
-    return sorted(series, key=lambda s: (_number(s.number), s.uid))
+    series = [_series(uid, members) for (uid, _), members in groups.items()]
+    for uid in {uid for uid, _ in groups}:
+        stacks = [(kind, s) for (of, kind), s in zip(groups, series) if of == uid]
+        common = set.intersection(*(set(kind) for kind, _ in stacks))
+        for number, (kind, s) in enumerate(stacks, 1):
+            if len(stacks) > 1:  # several stacks in one series: each gets a number of its own, and a name by what sets it apart
+                s.number, s.description = f"{s.number}.{number}", " ".join([s.description, *(word for word in kind if word not in common)]).strip()
+    return sorted(series, key=lambda s: (_number(s.number), s.uid, s.number))
+
+
+def _frames(path: Path, header: Any) -> list[tuple[tuple[str, ...], _Slice, Any]]:
+    """Return the frames of an enhanced multi-frame file: what kind of image each is of, where its pixels are, and a header as of a single slice.
+
+    The place of a frame stands in its own functional groups, or in those that all frames share (DICOM PS3.3 C.7.6.16).
+    """
+    import pydicom
+
+    shared = header.get("SharedFunctionalGroupsSequence") or [pydicom.Dataset()]
+    own = list(header.get("PerFrameFunctionalGroupsSequence") or [])
+    own += [pydicom.Dataset()] * (int(header.get("NumberOfFrames", 1) or 1) - len(own))
+
+    def group(frame: Any, macro: str) -> Any:
+        of = frame.get(macro) or shared[0].get(macro)
+        return of[0] if of else pydicom.Dataset()
+
+    rescales = [(float(r.get("RescaleSlope", 1.0)), float(r.get("RescaleIntercept", 0.0))) for r in (group(f, "PixelValueTransformationSequence") for f in own)]
+    found = []
+    for number, frame in enumerate(own):
+        as_slice = pydicom.Dataset()
+        for keyword in _TAGS:
+            if keyword in header and keyword != "NumberOfFrames":
+                setattr(as_slice, keyword, header[keyword].value)
+        for macro, keywords in (
+            ("PlanePositionSequence", ["ImagePositionPatient"]),
+            ("PlaneOrientationSequence", ["ImageOrientationPatient"]),
+            ("PixelMeasuresSequence", ["PixelSpacing", "SliceThickness", "SpacingBetweenSlices"]),
+        ):
+            of = group(frame, macro)
+            for keyword in keywords:
+                if of.get(keyword) is not None:
+                    setattr(as_slice, keyword, of.get(keyword))
+        content, timing = group(frame, "FrameContentSequence"), group(frame, "MREchoSequence")
+        kind = [str(word) for word in (group(frame, "MRImageFrameTypeSequence").get("FrameType") or group(frame, "CTImageFrameTypeSequence").get("FrameType") or [])[2:]]
+        kind += [f"{timing.EffectiveEchoTime:g} ms"] if timing.get("EffectiveEchoTime") is not None else []
+        kind += [f"stack {content.StackID}"] if content.get("StackID") else []
+        kind += [f"time {content.TemporalPositionIndex}"] if content.get("TemporalPositionIndex") is not None else []
+        (slope, intercept), (first_slope, first_intercept) = rescales[number], rescales[0]
+        # the reader takes the first frame's scale for all
+        found.append((tuple(kind), _Slice(path, number, slope / first_slope, intercept - first_intercept * slope / first_slope), as_slice))
+    return found
 
 
 def _number(text: str) -> float:
@@ -108,7 +178,7 @@ def _number(text: str) -> float:
         return math.inf
 
 
-def _series(uid: str, members: list[tuple[Path, Any]]) -> Series:
+def _series(uid: str, members: list[tuple[_Slice, Any]]) -> Series:
     first = members[0][1]
     tags = {name: str(first.get(name, "")) for name in _TAGS if first.get(name) not in (None, "")}
     series = Series(
@@ -116,15 +186,11 @@ def _series(uid: str, members: list[tuple[Path, Any]]) -> Series:
         str(first.get("SeriesNumber", "") or "without number"),
         str(first.get("SeriesDescription", "") or first.get("ProtocolName", "") or ""),
         str(first.get("Modality", "")),
-        [path for path, _ in members],
+        [slice_ for slice_, _ in members],
         tags,
         int(first.Rows),
         int(first.Columns),
-        frames=int(first.get("NumberOfFrames", 1) or 1),
     )
-    if series.frames > 1:
-        series.problem = "it is an enhanced multi-frame image, which is not read yet; convert it to single-frame DICOM or NIfTI"
-        return series
     lacking = [n for n in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing") if any(h.get(n) is None for _, h in members)]
     if lacking:
         series.problem = f"{lacking[0]} is missing, so its place in the patient is unknown"
@@ -145,7 +211,7 @@ def _series(uid: str, members: list[tuple[Path, Any]]) -> Series:
     positions = np.array([[float(v) for v in h.ImagePositionPatient] for _, h in members])
     along = positions @ normal
     order = np.argsort(along, kind="stable")
-    series.files = [members[i][0] for i in order]
+    series.slices = [members[i][0] for i in order]
     series.positions, along = positions[order], along[order]
     series.normal, series.row_direction, series.column_direction = normal, row, column
     series.spacing_mm = (spacing[0], spacing[1])
@@ -188,12 +254,12 @@ def anatomy(series: Series) -> str:
     import scipy
 
     kinds = []
-    for index in np.linspace(0, len(series.files) - 1, min(7, len(series.files))).round().astype(int):
-        try:
-            image = sitk.ReadImage(str(series.files[index]))
-        except RuntimeError:
-            return "unknown"
-        plane = sitk.GetArrayFromImage(image).squeeze().astype(float)
+    chosen = [series.slices[n] for n in np.linspace(0, len(series.slices) - 1, min(7, len(series.slices))).round().astype(int)]
+    try:
+        planes = _planes(chosen)
+    except RuntimeError:
+        return "unknown"
+    for plane in planes:
         if plane.ndim != 2:
             return "unknown"
         small = scipy.ndimage.gaussian_filter(plane[::4, ::4], 1.0)
@@ -276,7 +342,7 @@ def choose_series(series: list[Series], match: Grid | None = None, number: str |
 
 def _is_localizer(series: Series) -> bool:
     thickness = _number(series.tags.get("SliceThickness", "")) if series.tags.get("SliceThickness") else series.step_mm
-    return "LOCALIZER" in series.tags.get("ImageType", "").upper() or len(series.files) < 5 or series.step_mm > max(2.5 * thickness, 15.0)
+    return "LOCALIZER" in series.tags.get("ImageType", "").upper() or len(series.slices) < 5 or series.step_mm > max(2.5 * thickness, 15.0)
 
 
 def read_series(series: Series) -> Volume:
@@ -286,16 +352,36 @@ def read_series(series: Series) -> Volume:
     """
     if series.problem:
         raise IFIMeasureError(f"{series.files[0].parent}: {series.label} cannot be used: {series.problem}.")
-    reader = sitk.ImageSeriesReader()
-    reader.SetFileNames([str(p) for p in series.files])
-    try:
-        image = reader.Execute()
-    except RuntimeError:
-        raise IFIMeasureError(f"{series.files[0].parent}: the pixels of {series.label} cannot be read (damaged or in an unknown compression).") from None
+    files = series.files
     grid = series.grid
     assert grid is not None
-    if image.GetNumberOfComponentsPerPixel() != 1:
-        raise IFIMeasureError(f"{series.files[0].parent}: {series.label} is in color; a grayscale image is needed.")
-    array, turned = canonical(_array_view(image), grid.affine)
-    check_grid(turned, series.files[0].parent)
-    return Volume(array, turned, series.files[0].parent, dict(series.tags), tuple(series.files))
+    try:
+        if series.slices[0].frame is None:
+            reader = sitk.ImageSeriesReader()
+            reader.SetFileNames([str(p) for p in files])
+            image = reader.Execute()
+            stored = _array_view(image) if image.GetNumberOfComponentsPerPixel() == 1 else None
+        else:
+            planes = _planes(series.slices)
+            stored = np.stack(planes).T if planes[0].ndim == 2 else None
+    except RuntimeError:
+        raise IFIMeasureError(f"{files[0].parent}: the pixels of {series.label} cannot be read (damaged or in an unknown compression).") from None
+    if stored is None:
+        raise IFIMeasureError(f"{files[0].parent}: {series.label} is in color; a grayscale image is needed.")
+    array, turned = canonical(stored, grid.affine)
+    check_grid(turned, files[0].parent)
+    return Volume(array, turned, files[0].parent, dict(series.tags), tuple(files))
+
+
+def _planes(slices: list[_Slice]) -> list[Array]:
+    """Pixels of slices, each (rows, columns); in color (rows, columns, 3). Each file is read once.
+
+    :raises RuntimeError: where a file cannot be read.
+    """
+    files = {path: sitk.GetArrayFromImage(sitk.ReadImage(str(path))) for path in dict.fromkeys(s.path for s in slices)}
+    planes = []
+    for s in slices:
+        stored = files[s.path]
+        plane = stored.squeeze(0) if s.frame is None else stored[s.frame]
+        planes.append(plane if (s.slope, s.intercept) == (1.0, 0.0) else plane * s.slope + s.intercept)
+    return planes

@@ -165,6 +165,24 @@ def test_overlapping_segments_keep_all_their_voxels_in_dicom_and_are_read_back_b
         assert mask is not None and int(mask.array.sum()) == voxels
 
 
+def test_results_of_an_enhanced_multi_frame_source_pass_the_same_programs(sample, tmp_path):
+    import highdicom.legacy
+
+    sources = [pydicom.dcmread(path) for path in sorted(sample[0].glob("t1*.dcm"))]
+    source = highdicom.legacy.LegacyConvertedEnhancedMRImage(sources, series_instance_uid=highdicom.UID(), series_number=12, sop_instance_uid=highdicom.UID(), instance_number=1)
+    (tmp_path / "dicom").mkdir()
+    source.save_as(tmp_path / "dicom" / "all.dcm")
+    out = tmp_path / "out"
+    assert main(["measure", str(tmp_path / "dicom"), "--segmentation", str(sample[1]), "--quiet", "--export", "tables,dicom", "--output", str(out)]) == 0
+    for name in ("report.dcm", "segmentation.dcm"):
+        told = subprocess.run([program("dciodvfy"), str(out / name)], capture_output=True, text=True, check=False).stderr
+        assert "Error" not in told, told
+    subprocess.run([program("tid1500reader"), "--inputDICOM", str(out / "report.dcm"), "--outputMetadata", str(tmp_path / "meta.json")], check=True, capture_output=True)
+    values = {float(item["value"]) for group in json.loads((tmp_path / "meta.json").read_text(encoding="utf-8"))["Measurements"] for item in group["measurementItems"]}
+    table = measured(out)
+    assert table and all(any(abs(float(row["value"]) - value) <= 1e-6 * abs(value) for value in values) for key, row in table.items() if key[0].startswith(("ifs", "qfs")))
+
+
 def test_show_prints_a_report_and_refuses_what_is_none(results, capsys):
     assert main(["show", str(results[0] / "report.dcm")]) == 0
     printed = capsys.readouterr().out

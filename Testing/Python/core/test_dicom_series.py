@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pydicom
 import pytest
 from cases import SHARED
@@ -63,6 +64,58 @@ def test_a_damaged_series_names_what_is_wrong_and_where(sample, tmp_path, damage
     with pytest.raises(IFIMeasureError, match=message):
         read_series(series[0])
     assert choose_series(series).series is None
+
+
+def enhanced(files: list[Path], path: Path) -> pydicom.Dataset:
+    """The same series as one enhanced multi-frame file, as newer scanners write it; frames in no order, each with a scale of its own."""
+    legacy = pytest.importorskip("highdicom.legacy", reason="the package highdicom is not installed")
+    sources = [pydicom.dcmread(file) for file in files]
+    uids = [pydicom.uid.generate_uid() for _ in range(2)]
+    made = legacy.LegacyConvertedEnhancedMRImage(sources, series_instance_uid=uids[0], series_number=12, sop_instance_uid=uids[1], instance_number=1)
+    order = np.random.default_rng(0).permutation(len(files))
+    pixels = made.pixel_array[order].astype(float)
+    del made.SharedFunctionalGroupsSequence[0].PixelValueTransformationSequence
+    made.PerFrameFunctionalGroupsSequence = [made.PerFrameFunctionalGroupsSequence[int(n)] for n in order]
+    for number, frame in enumerate(made.PerFrameFunctionalGroupsSequence):
+        scale = pydicom.Dataset()
+        scale.RescaleSlope, scale.RescaleIntercept, scale.RescaleType = ("0.5", "-10", "US") if number % 2 else ("0.25", "-3", "US")
+        frame.PixelValueTransformationSequence = [scale]
+        pixels[number] = (pixels[number] - float(scale.RescaleIntercept)) / float(scale.RescaleSlope)
+    made.PixelData = np.round(pixels).astype(np.uint16).tobytes()
+    made.save_as(path)
+    return made
+
+
+def test_an_enhanced_multi_frame_file_is_the_same_volume_as_single_slices(sample, tmp_path):
+    files = only(sample, tmp_path / "single", "t1")
+    single = read_series(scan_folder(tmp_path / "single")[0])
+    (tmp_path / "multi").mkdir()
+    enhanced(files, tmp_path / "multi" / "all.dcm")
+    (series,) = scan_folder(tmp_path / "multi")
+    assert len(series.slices) == len(files) and series.files == [tmp_path / "multi" / "all.dcm"] and series.plane == "axial"
+    assert anatomy(series) == anatomy(scan_folder(tmp_path / "single")[0])
+    volume = read_series(series)
+    assert not volume.grid.difference(single.grid)
+    np.testing.assert_allclose(volume.array, single.array, atol=1e-6)
+
+
+def test_stacks_of_one_multi_frame_file_are_chosen_one_by_one(sample, tmp_path):
+    files = only(sample, tmp_path / "single", "t1")
+    folder = tmp_path / "multi"
+    folder.mkdir()
+    made = enhanced(files, folder / "water.dcm")
+    made.SharedFunctionalGroupsSequence[0].MRImageFrameTypeSequence[0].FrameType = ["DERIVED", "PRIMARY", "DIXON", "WATER"]
+    made.save_as(folder / "water.dcm")
+    made.SharedFunctionalGroupsSequence[0].MRImageFrameTypeSequence[0].FrameType = ["DERIVED", "PRIMARY", "DIXON", "FAT"]
+    made.SOPInstanceUID = made.file_meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
+    made.PixelData = bytes(len(made.PixelData))
+    made.save_as(folder / "fat.dcm")  # the same series, another kind of image
+    found = scan_folder(folder)
+    assert [(s.number, s.description.split()[-1], len(s.slices)) for s in found] == [("12.1", "FAT", len(files)), ("12.2", "WATER", len(files))]
+    assert choose_series(found).series is None  # alike: a person must say
+    chosen = choose_series(found, number="12.2").series
+    assert chosen is not None and read_series(chosen).array.max() > 100
+    assert read_series(found[0]).array.max() <= 0.0
 
 
 def test_two_series_that_are_alike_are_not_chosen_between(sample, tmp_path):
