@@ -11,6 +11,14 @@ from IFIMeasureLib.core.sample import sample_grid, write_label_map
 from IFIMeasureLib.core.study import StudyResult, measure_study, resolve_structures
 
 
+def pdf_can_be_made() -> bool:
+    try:
+        import weasyprint  # noqa: F401
+    except (ImportError, OSError):
+        return False
+    return True
+
+
 @pytest.fixture(scope="session")
 def phantom() -> Phantom:
     return Phantom(seed=3)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from conftest import pdf_can_be_made
 from IFIMeasureLib.cli import main
 from IFIMeasureLib.collect import wide_columns, write_workbook
 from IFIMeasureLib.core.measurements import MEASUREMENTS
@@ -36,14 +37,6 @@ def many(demo, tmp_path_factory) -> Path:
         of.mkdir(parents=True)
         (of / "study.json").write_text(json.dumps(document), encoding="utf-8")
     return folder
-
-
-def pdf_can_be_made() -> bool:
-    try:
-        import weasyprint  # noqa: F401
-    except (ImportError, OSError):
-        return False
-    return True
 
 
 def read(path: Path, separator: str = ",") -> list[dict[str, str]]:

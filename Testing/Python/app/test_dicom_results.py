@@ -14,6 +14,7 @@ import pydicom
 import pytest
 import scipy.ndimage
 import SimpleITK as sitk
+from conftest import pdf_can_be_made
 from IFIMeasureLib.cli import main
 from IFIMeasureLib.core.dicom_series import read_series, scan_folder
 from IFIMeasureLib.core.imaging import Mask, placed, read_segmentation
@@ -72,8 +73,18 @@ def results(request, sample, tmp_path_factory) -> tuple[Path, Path, str]:
     folder = tmp_path_factory.mktemp(f"{how}{series}")
     dicom, segmentation = turned(sample, folder, how)
     call = ["measure", str(dicom), "--segmentation", str(segmentation), "--series", series, "--quiet", "--finding", "left:reader_tear=partial"]
-    assert main([*call, "--export", "tables,dicom", "--output", str(folder / "out")]) == 0
+    assert main([*call, "--export", "tables,dicom" + (",pdf" if pdf_can_be_made() else ""), "--output", str(folder / "out")]) == 0
     return folder / "out", dicom, series
+
+
+def test_the_encapsulated_pdf_is_the_report_in_the_study_of_its_source(results):
+    folder, dicom, series = results
+    if not (folder / "report_pdf.dcm").exists():
+        pytest.skip("no PDF can be made: the package weasyprint or the library Pango is missing")
+    stored = pydicom.dcmread(folder / "report_pdf.dcm")
+    source = next(d for d in (pydicom.dcmread(path, stop_before_pixels=True) for path in sorted(dicom.glob("*.dcm"))) if str(d.SeriesNumber) == series)
+    assert (stored.StudyInstanceUID, stored.PatientID, stored.Modality) == (source.StudyInstanceUID, source.PatientID, "DOC")
+    assert bytes(stored.EncapsulatedDocument)[: stored.EncapsulatedDocumentLength] == (folder / "report.pdf").read_bytes()
 
 
 def measured(folder: Path) -> dict[tuple[str, str], dict[str, str]]:
@@ -82,7 +93,9 @@ def measured(folder: Path) -> dict[tuple[str, str], dict[str, str]]:
 
 
 def test_dciodvfy_finds_no_error(results):
-    for name in ("report.dcm", "segmentation.dcm"):
+    names = [path.name for path in results[0].glob("*.dcm")]
+    assert {"report.dcm", "segmentation.dcm"} <= set(names)
+    for name in names:
         done = subprocess.run([program("dciodvfy"), str(results[0] / name)], capture_output=True, text=True, check=False)
         errors = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("Error")]
         assert errors == [], name
