@@ -133,6 +133,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._busy = False
         self._dragging = False
         self._placed = None
+        self._unread = False
         self._plotViews = []
 
     def setup(self):
@@ -247,6 +248,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             studies = self.logic.studies()
             if studies:
                 self._parameterNode.study = studies[-1].record
+        self._unread = True
         self.onParametersModified()
 
     def setParameterNode(self, parameterNode):
@@ -421,9 +423,12 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def update(self):
         """Measure again and show it. Errors of the study are said in place; nothing pops up while a person works."""
-        live = self._live
         if self._busy:
             return
+        if self._unread:
+            self._unread = False
+            self._readStudies()
+        live = self._live
         if live is None:
             self._show(None, _("Choose a segmentation of hip bones and femora, or a volume to place landmarks on."))
             return
@@ -451,6 +456,19 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._fillViews()
         if placed is not None:
             self._walkOn(placed)
+
+    def _readStudies(self):
+        """Read the bones of the studies that a scene was loaded with, so that switching among them is immediate.
+
+        Where the person stops, those left are read when they are chosen.
+        """
+        waiting = self.logic.unread()
+        if len(waiting) < 2:
+            return  # the one that is shown is read anyway
+        with contextlib.suppress(Cancelled), self._progress(_("Reading {count} studies").format(count=len(waiting))) as progress:
+            for live in waiting:
+                with contextlib.suppress(IFIMeasureError):  # said when the study is chosen
+                    live.update(progress=progress)
 
     def _show(self, live, message):
         """Fill the panel from the study."""
@@ -762,6 +780,11 @@ class IFIMeasureLogic(ScriptedLoadableModuleLogic):
         if record.GetID() not in self._lives:
             self._lives[record.GetID()] = LiveStudy(StudyNodes(self.scene, record))
         return self._lives[record.GetID()]
+
+    def unread(self):
+        """Return the LiveStudy of each study that was measured, and whose bones have not been read since its scene was loaded."""
+        lives = [self.live(nodes.record) for nodes in self.studies()]
+        return [live for live in lives if live.result is None and live.nodes.segmentation is not None and live.has_landmarks()]
 
     def forget(self):
         """Forget all that is not in the scene: it is another one now."""

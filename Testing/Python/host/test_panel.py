@@ -760,6 +760,36 @@ def test_a_saved_and_loaded_scene_brings_everything_back(placed, tmp_path):
     assert placed.state("femoral_head_center", Side.RIGHT) == "● from bones"
 
 
+@pytest.mark.parametrize("stopped", [False, True])
+def test_studies_of_a_loaded_scene_are_read_at_once_so_that_switching_is_immediate(placed, tmp_path, stopped, monkeypatch):
+    from IFIMeasureLib.mrml.study_nodes import StudyNodes
+
+    placed.widget.logic.measure(add_sample_bones(placed.scene))
+    path = str(tmp_path / "scene.mrb")
+    assert slicer.util.saveScene(path)
+    placed.scene.Clear(0)
+    placed.turn()
+    read, prepare = [], StudyNodes.prepare
+    monkeypatch.setattr(StudyNodes, "prepare", lambda self, progress=None: read.append(self.name) or prepare(self, progress))
+    APP.HOST.cancel_after = 2 if stopped else None
+    slicer.util.loadScene(path)
+    placed.turn()
+    assert placed.value("ifs_axial", Side.LEFT).endswith("mm") and APP.HOST.errors == []
+    studies = placed.widget.logic.studies()
+    if stopped:
+        assert len(placed.widget.logic.unread()) == 1  # the one that is not shown is read when it is chosen
+    else:
+        assert sorted(read) == sorted(nodes.name for nodes in studies)
+    for nodes in studies:
+        begun = time.perf_counter()
+        placed.ui.studySelector.setCurrentNode(nodes.record)
+        placed.turn()
+        assert placed.value("ifs_axial", Side.LEFT).endswith("mm")
+        assert stopped or time.perf_counter() - begun < 0.2
+    assert sorted(set(read)) == sorted(nodes.name for nodes in studies)
+    assert stopped or len(read) == len(studies)
+
+
 def test_a_scene_closed_while_work_is_pending_is_survived(placed):
     node = placed.live.nodes.landmark_node(Side.LEFT)
     node.SetNthControlPointPosition(3, 1.0, 2.0, 3.0)
