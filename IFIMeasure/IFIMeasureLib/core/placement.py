@@ -66,6 +66,9 @@ class Found:
         return (self.head_radius_mm or ADULT_HEAD_RADIUS_MM) / ADULT_HEAD_RADIUS_MM
 
 
+_Section = tuple[float, Array, Array]
+
+
 class BoneField:
     """Signed distance of one bone at 1 to 1.5 mm, for searching; what is measured uses finer surfaces.
 
@@ -93,6 +96,9 @@ class BoneField:
         corners = grid.corners()
         self.low, self.high = corners.min(0), corners.max(0)
         self.mask = mask
+        # kept, as the same ones are asked for at each step of a point that is being dragged
+        self._axial_sections: dict[float, Array] = {}
+        self._last_section: tuple[object, _Section | None] | None = None
 
     def sample(self, points: Array) -> Array:
         """Signed distance at points (..., 3); far outside the field a large negative number."""
@@ -109,12 +115,27 @@ class BoneField:
         good = (length > 1e-3) & (length < 10.0)
         return points[good], normals[good] / length[good, None]
 
-    def section(self, origin: Array, normal: Array, half_mm: float, step_mm: float = 0.8) -> tuple[float, Array, Array] | None:
+    def axial_section(self, level_mm: float) -> Array:
+        """Outline in the axial plane at ``level_mm``; segments (N, 2, 3)."""
+        lines = self._axial_sections.get(level_mm)
+        if lines is None:
+            if len(self._axial_sections) > 200:
+                self._axial_sections.clear()
+            lines = self._axial_sections[level_mm] = Patch(self.phi, self.grid).section(level_mm)
+        return lines
+
+    def section(self, origin: Array, normal: Array, half_mm: float, step_mm: float = 0.8) -> _Section | None:
         """Area, centroid and second moments (2, 2) of the section through ``origin`` across ``normal``.
 
         Only the part connected to the place nearest ``origin`` counts. None where nothing is cut within ``half_mm``,
         or where the field of view cuts the section off.
         """
+        key = (origin.tobytes(), normal.tobytes(), half_mm, step_mm)
+        if self._last_section is None or self._last_section[0] != key:
+            self._last_section = (key, self._section(origin, normal, half_mm, step_mm))
+        return self._last_section[1]
+
+    def _section(self, origin: Array, normal: Array, half_mm: float, step_mm: float) -> _Section | None:
         normal = normal / np.linalg.norm(normal)
         u = np.cross(normal, [0.0, 1.0, 0.0])
         u = u / np.linalg.norm(u)

@@ -164,25 +164,33 @@ def coarse_space(
     low, high = min(level for level, _ in levels), max(level for level, _ in levels)
     reach = np.array([_COARSE_REACH_MM, _COARSE_REACH_MM, 0.0])
     bottom, top = np.array([*tip[:2], low]) - reach, np.array([*tip[:2], high]) + reach
-    medial_patches = [_part(bone, bottom - [0, 0, 6.0], top + [0, 0, 6.0]) for bone, _ in medial]
-    lateral_patches = [_part(bone, bottom, top) for bone, _ in lateral]
-    patches = (medial_patches, lateral_patches)
+    medial_parts: _Patches = [_CoarsePart(bone, bottom - [0, 0, 6.0], top + [0, 0, 6.0]) for bone, _ in medial]
+    lateral_parts: _Patches = [_CoarsePart(bone, bottom, top) for bone, _ in lateral]
+    patches = (medial_parts, lateral_parts)
     return _between_surfaces(patches, patches, ([r for _, r in medial], [r for _, r in lateral]), levels, acquired)
 
 
-def _part(bone: BoneField, low: Array, high: Array) -> Patch | None:
-    """The part of a coarse surface in a box, with a margin of two voxels."""
-    grid = bone.grid
-    index = grid.to_ijk(np.array(np.meshgrid(*np.stack([low, high]).T, indexing="ij")).reshape(3, -1).T)
-    start = np.clip(np.floor(index.min(0)).astype(int) - 2, 0, grid.shape)
-    stop = np.clip(np.ceil(index.max(0)).astype(int) + 3, 0, grid.shape)
-    if (stop - start < 2).any():
-        return None
-    box = (slice(int(start[0]), int(stop[0])), slice(int(start[1]), int(stop[1])), slice(int(start[2]), int(stop[2])))
-    return Patch(np.ascontiguousarray(bone.phi[box]), grid.cropped(box))
+class _CoarsePart:
+    """The part of a coarse surface in a box. Its sections and points are cut out of the whole bone's, which are kept from step to step."""
+
+    def __init__(self, bone: BoneField, low: Array, high: Array) -> None:
+        self._bone, self._low, self._high = bone, low, high
+
+    def section(self, level_mm: float) -> Array:
+        """As :meth:`.surface.Patch.section`."""
+        lines = self._bone.axial_section(level_mm)
+        return lines[self._inside(lines[:, 0])]
+
+    def surface_points(self) -> Array:
+        """As :meth:`.surface.Patch.surface_points`."""
+        points = self._bone.surface[0]
+        return points[self._inside(points)]
+
+    def _inside(self, points: Array) -> Array:
+        return np.asarray(((points >= self._low) & (points <= self._high)).all(1))
 
 
-_Patches = list[Union[Patch, None]]
+_Patches = list[Union[Patch, _CoarsePart, None]]
 _Regions = list[Union[Region, None]]
 
 
@@ -253,8 +261,8 @@ def _keep_near(first: Array, a: Array, second: Array, b: Array, dimensions: int,
     keep_first[a[back <= limit]] = True
 
 
-def _patches(masks: list[Mask], parts: list[Array], keep: Array, least_smoothing_mm: float = 0.0) -> list[Patch | None]:
-    patches: list[Patch | None] = []
+def _patches(masks: list[Mask], parts: list[Array], keep: Array, least_smoothing_mm: float = 0.0) -> _Patches:
+    patches: _Patches = []
     start = 0
     for mask, part in zip(masks, parts):
         kept = part[keep[start : start + len(part)]]
@@ -264,7 +272,7 @@ def _patches(masks: list[Mask], parts: list[Array], keep: Array, least_smoothing
     return patches
 
 
-def _sections(patches: list[Patch | None], tests: list[Region | None], level: float) -> Array:
+def _sections(patches: _Patches, tests: _Regions, level: float) -> Array:
     pieces = []
     for patch, belongs in zip(patches, tests):
         if patch is None:
@@ -276,7 +284,7 @@ def _sections(patches: list[Patch | None], tests: list[Region | None], level: fl
     return np.concatenate(pieces) if pieces else np.zeros((0, 2, 3))
 
 
-def _closest_3d(patches: tuple[list[Patch | None], list[Patch | None]], tests: tuple[list[Region | None], list[Region | None]]) -> tuple[float, Array, Array] | None:
+def _closest_3d(patches: tuple[_Patches, _Patches], tests: tuple[_Regions, _Regions]) -> tuple[float, Array, Array] | None:
     sides = []
     for chosen, regions in zip(patches, tests):
         pieces = []

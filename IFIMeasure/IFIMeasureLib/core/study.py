@@ -280,6 +280,8 @@ class _Bones:
     turned: dict[str, Mask]
     found: Found
     fields: dict[str, BoneField]
+    placed: tuple[dict[str, tuple[float, float, float]], Found] | None = None
+    """What followed last from landmarks that a person had moved, and those."""
 
 
 class PreparedStudy:
@@ -542,13 +544,19 @@ def _unplaced(person: LandmarkSet | None) -> frozenset[str]:
 
 def _place(bones: _Bones, person: LandmarkSet | None, fill: bool) -> tuple[LandmarkSet, Found]:
     """Final landmarks of one side: a person's where there are some, else those found; what hangs on them follows."""
-    found = replace(bones.found, points=dict(bones.found.points), missing=dict(bones.found.missing))
-    for key in ("lesser_trochanter_tip", "ischial_tuberosity_lowest"):
-        place = position(person, key) if person is not None and person[key].state is LandmarkState.MANUAL else None
-        if place is not None:
-            found.points[key] = to_ras(place, bones.side)
+    moved = {
+        key: place
+        for key in ("lesser_trochanter_tip", "ischial_tuberosity_lowest")
+        if person is not None and person[key].state is LandmarkState.MANUAL and (place := person[key].position_ras_mm) is not None
+    }
+    if bones.placed is None or bones.placed[0] != moved:
+        found = replace(bones.found, points=dict(bones.found.points), missing=dict(bones.found.missing))
+        for key, place in moved.items():
+            found.points[key] = to_ras(np.array(place), bones.side)
             found.missing.pop(key, None)
-    place_attachments(bones.fields["femur"], bones.fields["hip"], found)
+        place_attachments(bones.fields["femur"], bones.fields["hip"], found)
+        bones.placed = (moved, found)
+    found = bones.placed[1]
     automatic = empty_landmarks()
     for key in automatic:
         if key in found.points:

@@ -449,7 +449,7 @@ class StudyNodes:
         for index, place in enumerate(points):
             if index >= node.GetNumberOfControlPoints():
                 node.AddControlPoint(vtkVector3d(*place), "abc"[index])
-            elif not np.allclose(node.GetNthControlPointPosition(index), place, atol=1e-9):
+            elif any(abs(a - b) > 1e-9 for a, b in zip(node.GetNthControlPointPosition(index), place)):
                 node.SetNthControlPointPosition(index, *place)
         assert isinstance(result, Measured)
         node.SetDescription(f"{result.method}; plane: {result.plane}")
