@@ -246,7 +246,15 @@ def _bounding_boxes(array: Array) -> list[Any]:
     order = sorted(range(3), key=lambda axis: -abs(array.strides[axis]))
     flips = [axis for axis in range(3) if array.strides[axis] < 0]
     plain = np.flip(array, tuple(flips)) if flips else array
-    boxes = scipy.ndimage.find_objects(plain.transpose(order))
+    part = plain.transpose(order)
+    start = [0, 0, 0]
+    for axis in range(3):  # most of an image is empty, and looking for anything at all is much quicker than for each label
+        used = np.flatnonzero(part.any(axis=tuple(a for a in range(3) if a != axis)))
+        if not len(used):
+            return []
+        start[axis] = int(used[0])
+        part = part[(slice(None),) * axis + (slice(start[axis], int(used[-1]) + 1),)]
+    boxes = scipy.ndimage.find_objects(part)
     result: list[Any] = []
     for box in boxes:
         if box is None:
@@ -254,9 +262,9 @@ def _bounding_boxes(array: Array) -> list[Any]:
             continue
         back = [slice(0, 0)] * 3
         for position, axis in enumerate(order):
-            s = box[position]
+            low, high = box[position].start + start[position], box[position].stop + start[position]
             n = array.shape[axis]
-            back[axis] = slice(n - s.stop, n - s.start) if axis in flips else s
+            back[axis] = slice(n - high, n - low) if axis in flips else slice(low, high)
         result.append(tuple(back))
     return result
 

@@ -102,8 +102,11 @@ class BoneField:
 
     def sample(self, points: Array) -> Array:
         """Signed distance at points (..., 3); far outside the field a large negative number."""
-        ijk = points @ self._inverse[:3, :3].T + self._inverse[:3, 3]
-        return np.asarray(scipy.ndimage.map_coordinates(self.phi, np.moveaxis(ijk, -1, 0), order=1, mode="constant", cval=-50.0))
+        return self._at(np.moveaxis(points @ self._inverse[:3, :3].T + self._inverse[:3, 3], -1, 0))
+
+    def _at(self, ijk: Array) -> Array:
+        """The same at indices (3, ...)."""
+        return np.asarray(scipy.ndimage.map_coordinates(self.phi, ijk, order=1, mode="constant", cval=-50.0))
 
     @functools.cached_property
     def surface(self) -> tuple[Array, Array]:
@@ -142,15 +145,17 @@ class BoneField:
         v = np.cross(normal, u)
         n = int(half_mm / step_mm)
         offsets = step_mm * np.arange(-n, n + 1)
-        plane = origin + offsets[:, None, None] * u + offsets[None, :, None] * v
-        phi = self.sample(plane)
+        start, along_u, along_v = self._inverse[:3, :3] @ origin + self._inverse[:3, 3], self._inverse[:3, :3] @ u, self._inverse[:3, :3] @ v
+        ijk = start[:, None, None] + along_u[:, None, None] * offsets[:, None] + along_v[:, None, None] * offsets
+        phi = self._at(ijk)
         labels, count = scipy.ndimage.label(phi > 0)
         if not count:
             return None
         inside = np.argwhere(labels > 0)
         nearest = inside[((inside - n) ** 2).sum(1).argmin()]
         chosen = scipy.ndimage.binary_dilation(labels == labels[tuple(nearest)])
-        if self._crosses_border(plane[chosen]):
+        i, j = np.nonzero(chosen)
+        if self._crosses_border(origin + offsets[i, None] * u + offsets[j, None] * v):
             return None
         weight = np.where(chosen, np.clip(phi / step_mm + 0.5, 0.0, 1.0), 0.0)
         total = weight.sum()
