@@ -133,7 +133,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._busy = False
         self._dragging = False
         self._placed = None
-        self._unread = False
+        self._unread = True
         self._plotViews = []
 
     def setup(self):
@@ -218,6 +218,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onSceneChanged(self, caller=None, event=None):
         """A scene was closed or loaded: work goes on with what is there now."""
+        self._unread = True
         if self.parent.isEntered:
             self._leave()
             self.logic.forget()
@@ -248,7 +249,6 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             studies = self.logic.studies()
             if studies:
                 self._parameterNode.study = studies[-1].record
-        self._unread = True
         self.onParametersModified()
 
     def setParameterNode(self, parameterNode):
