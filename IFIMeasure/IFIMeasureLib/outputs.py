@@ -78,7 +78,13 @@ def written_whole(folder: Path, files: Collection[str] = OUTPUT_FILES) -> Iterat
         raise IFIMeasureError(f"{folder}: no folder can be made there ({error.strerror}); choose another --output.") from None
     done = False
     try:
-        yield beside
+        try:
+            yield beside
+        except OSError as error:
+            if error.filename is not None and not Path(str(error.filename)).is_relative_to(beside):
+                raise  # of what is read, not of what is written
+            why = (error.strerror or str(error)).rstrip(".")
+            raise IFIMeasureError(f"{folder}: the results could not be written ({why}); nothing was changed there. Make room, or choose another --output.") from error
         if folder.exists():
             stale = [path for pattern in files for path in folder.glob(pattern) if not (beside / path.name).exists()]
             for path in sorted(beside.iterdir()):
@@ -93,11 +99,6 @@ def written_whole(folder: Path, files: Collection[str] = OUTPUT_FILES) -> Iterat
             beside.chmod(0o777 & ~_umask())
             os.replace(beside, folder)
         done = True
-    except OSError as error:
-        if error.filename is not None and not Path(str(error.filename)).is_relative_to(beside):
-            raise  # of what is read, not of what is written
-        why = (error.strerror or str(error)).rstrip(".")
-        raise IFIMeasureError(f"{folder}: the results could not be written ({why}); nothing was changed there. Make room, or choose another --output.") from error
     finally:
         if not done:
             shutil.rmtree(beside, ignore_errors=True)

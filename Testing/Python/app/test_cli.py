@@ -152,6 +152,13 @@ def test_a_folder_of_masks_is_measured_as_totalsegmentator_leaves_it_without_a_m
     call = ["measure", "--segmentation", str(folder), "--output", str(tmp_path / "named"), "--export", "tables", "--quiet"]
     assert main([*call, "--labels", json.dumps({"bone7": "femur_left"})]) == 0
     assert rows(tmp_path / "named" / "measurements.csv")["ifs_3d", "left"]["value"] == first["ifs_3d", "left"]["value"]
+    (folder / "hamstring_left.nii.gz").rename(folder / "semimembranosus_left.nii.gz")  # a muscle, which is no tendon unless someone says so
+    assert main([*call, "--labels", json.dumps({"bone7": "femur_left"}), "--force"]) == 0
+    assert rows(tmp_path / "named" / "measurements.csv")["qfs_axial", "left"]["status"] == "not_measurable"
+    (folder / "bone7.nii.gz").rename(folder / "femur_left.nii.gz")
+    assert main([*call, "--force"]) == 0
+    without = rows(tmp_path / "named" / "measurements.csv")["qfs_axial", "left"]
+    assert without["status"] == "not_measurable" and "hamstring tendon" in without["reason"]
     for path in folder.glob("*_*.nii.gz"):
         path.unlink()
     capsys.readouterr()
@@ -159,7 +166,7 @@ def test_a_folder_of_masks_is_measured_as_totalsegmentator_leaves_it_without_a_m
     assert "none of its" not in capsys.readouterr().err  # the sacrum's mask is there, but empty
     (folder / "sacrum.nii.gz").unlink()
     assert main([*call, "--force"]) == 1
-    assert "none of its 3 files is a mask named as a structure" in capsys.readouterr().err
+    assert "none of its 2 files is a mask named as a structure" in capsys.readouterr().err
 
 
 def test_the_muscle_is_segmented_measured_and_followed_over_time(demo, tmp_path, capsys):
