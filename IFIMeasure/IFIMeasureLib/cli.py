@@ -528,13 +528,18 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _measured_series(folder: Path, document: dict[str, Any]) -> Any:
-    """Read the DICOM series that a study was measured with, by its UID."""
+    """Read the DICOM series that a study was measured with, by its UID; of several stacks in it, the one that was named then."""
     from .core.dicom_series import read_series, scan_folder
 
     uid = document.get("series", {}).get("uid", "")
-    for series in scan_folder(folder, _say):
-        if uid and series.tags.get("SeriesInstanceUID") == uid:
-            return replace(read_series(series), contrast=document.get("options", {}).get("contrast") or "")
+    options = document.get("options", {})
+    matching = [series for series in scan_folder(folder, _say) if uid and series.tags.get("SeriesInstanceUID") == uid]
+    if len(matching) > 1:
+        matching = [series for series in matching if series.number == options.get("series")]
+        if not matching:
+            raise IFIMeasureError(f"{folder}: the series that was measured ({uid}) holds several stacks, and which one is not known; measure the study again with --series.")
+    if matching:
+        return replace(read_series(matching[0]), contrast=options.get("contrast") or "")
     raise IFIMeasureError(f"{folder}: the series that was measured ({uid or 'unknown: no DICOM series was measured'}) is not in it; give the folder that was measured.")
 
 

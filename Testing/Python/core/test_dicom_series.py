@@ -9,6 +9,7 @@ import numpy as np
 import pydicom
 import pytest
 from cases import SHARED
+from IFIMeasureLib.cli import _measured_series
 from IFIMeasureLib.core.dicom_series import anatomy, choose_series, read_series, scan_folder
 from IFIMeasureLib.core.imaging import read_segmentation
 from IFIMeasureLib.core.phantom import Phantom
@@ -116,6 +117,10 @@ def test_stacks_of_one_multi_frame_file_are_chosen_one_by_one(sample, tmp_path):
     chosen = choose_series(found, number="12.2").series
     assert chosen is not None and read_series(chosen).array.max() > 100
     assert read_series(found[0]).array.max() <= 0.0
+    study = {"series": {"uid": found[0].tags["SeriesInstanceUID"]}, "options": {"series": "12.2"}}
+    assert _measured_series(folder, study).array.max() > 100  # never another stack than the one that was measured
+    with pytest.raises(IFIMeasureError, match="holds several stacks"):
+        _measured_series(folder, {**study, "options": {}})
 
 
 def test_two_series_that_are_alike_are_not_chosen_between(sample, tmp_path):
