@@ -332,7 +332,7 @@ def _changes(study: Any, options: argparse.Namespace) -> Any:
 
 def run_study(options: argparse.Namespace, say: Any) -> Any:
     """Read what the options name, segment the muscle where that is asked for, and measure; returns the :class:`StudyResult`."""
-    from .core.anatomy import read_label_mapping
+    from .core.anatomy import names_known_unasked, read_label_mapping
     from .core.dicom_series import choose_series, read_series, scan_folder
     from .core.findings import parse_findings
     from .core.follow_up import parse_date
@@ -342,8 +342,7 @@ def run_study(options: argparse.Namespace, say: Any) -> Any:
     from .core.reference_values import Subject
     from .core.study import PreparedStudy, refuse_without_trochanter, resolve_structures
 
-    # unasked, only MuscleMap's names: those of BodyParts3D take whole hamstring muscles for their tendons
-    mapping, extra = read_label_mapping(options.labels) if options.labels else (None, read_label_mapping("musclemap")[1])
+    mapping, extra = read_label_mapping(options.labels) if options.labels else (None, names_known_unasked())
     person: dict[Side, LandmarkSet] = {}
     for path in options.landmarks:
         for side, landmarks in read_landmarks(path).items():

@@ -102,6 +102,14 @@ def names_of_other_programs() -> dict[str, str]:
     return {name: structure for names in read_json("Definitions/structures.json")["preset_names"].values() for name, structure in names.items()}
 
 
+def names_known_unasked() -> dict[str, str]:
+    """Return those of :func:`names_of_other_programs` that count where a person has said nothing.
+
+    BodyParts3D's are not among them: they take whole hamstring muscles for their tendons, which gives another space.
+    """
+    return dict(read_json("Definitions/structures.json")["preset_names"]["musclemap"])
+
+
 def parse_structure(text: Any, where: str) -> Structure:
     """Return the structure that a mapping names.
 

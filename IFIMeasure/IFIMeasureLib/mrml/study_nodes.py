@@ -21,7 +21,7 @@ from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from vtkmodules.vtkCommonCore import reference, vtkDoubleArray, vtkStringArray
 from vtkmodules.vtkCommonDataModel import vtkTable, vtkVector3d
 
-from ..core.anatomy import SIDE_CODES, Structure, definitions, names_of_other_programs, parse_structure, structure_from_name
+from ..core.anatomy import SIDE_CODES, Structure, definitions, names_known_unasked, parse_structure, structure_from_name
 from ..core.findings import Findings
 from ..core.follow_up import FOLLOW_UP_COLUMNS
 from ..core.imaging import Grid, Mask, Volume
@@ -633,7 +633,7 @@ def _segment_ids(node: Any) -> list[str]:
 
 def guess_structure(segment: Any) -> str:
     """Return the structure that a segment's name or, failing that, its terminology means; empty where neither does."""
-    structure = structure_from_name(segment.GetName() or "", names_of_other_programs())
+    structure = structure_from_name(segment.GetName() or "", names_known_unasked())
     if structure is not None:
         return structure.name
     entry = reference("")

@@ -286,6 +286,8 @@ def test_the_structure_of_a_segment_is_known_by_name_or_by_terminology(headless)
     segment = slicer.vtkSegment()
     segment.SetName("Right femur")
     assert guess_structure(segment) == "femur_right"
+    segment.SetName("left_semimembranosus")
+    assert guess_structure(segment) == ""  # a muscle, which is no tendon unless someone says so
     segment.SetName("left_psoas_major")  # as other programs name what we take the iliopsoas from
     assert guess_structure(segment) == "iliopsoas_left"
     segment.SetName("Segment_1")
