@@ -62,7 +62,13 @@ def registerSampleData():
         category=category,
         sampleName=SAMPLE_NAME,
         thumbnailFileName=os.path.join(os.path.dirname(__file__), "Resources", "Icons", "IFIHipPhantom.png"),
-        checksums=SAMPLE_CHECKSUM,
+        # nothing is downloaded, but Sample Data wants lists of one length
+        uris=["made-on-this-computer:IFIHipPhantom"],
+        fileNames=["IFIHipPhantom.seg.nrrd"],
+        nodeNames=[SAMPLE_NAME],
+        loadFiles=[False],
+        loadFileType=["SegmentationFile"],
+        checksums=[SAMPLE_CHECKSUM],
         customDownloader=makeSampleData,
     )
 
@@ -111,6 +117,7 @@ class IFIMeasureParameterNode:
 
 
 PROGRESS_STEPS = 12
+CLICK_PIXELS = 3  # a press and release no farther apart is a click, not a drag
 CONTRASTS = ("", "t1", "t2fs", "water", "in-phase")  # in the order of the panel's list
 
 
@@ -134,7 +141,8 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._dragging = False
         self._placed = None
         self._unread = True
-        self._plotViews = []
+        self._plots = []
+        self._pressed = None
 
     def setup(self):
         """Load the panel and connect it. Called once."""
@@ -154,7 +162,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.findingTable = FindingTable(self.ui.findingTable, self.onFindingChosen)
         self.followUpTable = FollowUpTable(self.ui.followUpTable)
 
-        # changes of one turn of the event loop are measured once
+        # changes of one turn of the event loop are followed and measured once: selectors change for a moment while a scene does
         self._updateTimer = qt.QTimer()
         self._updateTimer.singleShot = True
         self._updateTimer.interval = 0
@@ -180,12 +188,18 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.outsideButton.connect("clicked()", self.onOutsidePoints)
         self.ui.layoutButton.connect("clicked()", self.onShowLayout)
         self.ui.restoreLayoutButton.connect("clicked()", self.onRestoreLayout)
+        self.ui.exportFolderSelector.connect("currentPathChanged(QString)", self.onExportFolderChanged)
         self.ui.exportButton.connect("clicked()", self.onExport)
+        self._escape = qt.QShortcut(uiWidget)  # the views have one of their own
+        self._escape.setKey(qt.QKeySequence("Esc"))
+        self._escape.setContext(qt.Qt.WidgetWithChildrenShortcut)
+        self._escape.connect("activated()", self.onEscape)
 
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneChanged)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneChanged)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeRemovedEvent, self.onNodeRemoved)
+        scene = slicer.mrmlScene
+        self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(scene, scene.StartImportEvent, self.onSceneStartImport)
+        self.addObserver(scene, scene.EndBatchProcessEvent, self.onSceneChanged)
+        self.addObserver(scene, scene.NodeRemovedEvent, self.onNodeRemoved)
         self.initializeParameterNode()
 
     # -- life of the panel
@@ -194,9 +208,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Leave nothing behind: called before the widget is destroyed or reloaded."""
         self._leave()
         self.removeObservers()
-        for view in self._plotViews:
-            view.disconnect("dataSelected(vtkStringArray*,vtkCollection*)", self.onPlotSelected)
-        self._plotViews = []
+        self._plots = []
 
     def enter(self):
         """Called each time the module is opened."""
@@ -213,25 +225,25 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ScriptedLoadableModuleWidget.onReload(self)
 
     def onSceneStartClose(self, caller=None, event=None):
-        self._leave()
+        self.onSceneStartImport()
         self.logic.forget()
 
-    def onSceneChanged(self, caller=None, event=None):
-        """A scene was closed or loaded: work goes on with what is there now."""
+    def onSceneStartImport(self, caller=None, event=None):
+        """What the selectors show while nodes come and go is nobody's choice: nothing is bound until the scene has settled."""
+        self._leave()
         self._unread = True
+
+    def onSceneChanged(self, caller=None, event=None):
+        """A scene was closed or loaded: work goes on with what is there now, in the next turn of the event loop."""
         if self.parent.isEntered:
-            self._leave()
-            self.logic.forget()
-            self.initializeParameterNode()
+            self._updateTimer.start()
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def onNodeRemoved(self, caller, event, node=None):
         if self._live is None or slicer.mrmlScene.IsClosing():
             return
-        if node is not None and node is self._live.nodes.record:
-            self._syncing = True  # the study is gone: what was chosen for it is not to begin another one
+        if node is not None and node is self._live.nodes.record:  # the study is gone: what was chosen for it is not to begin another one
             self._parameterNode.volume, self._parameterNode.segmentation = None, None
-            self._syncing = False
             self._observeStudy(None)
         self._updateTimer.start()
 
@@ -249,7 +261,8 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             studies = self.logic.studies()
             if studies:
                 self._parameterNode.study = studies[-1].record
-        self.onParametersModified()
+        self._showExportFolder()
+        self._updateTimer.start()
 
     def setParameterNode(self, parameterNode):
         if self._parameterNode is not None:
@@ -265,14 +278,6 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onParametersModified(self, caller=None, event=None):
         """A choice has changed, by the person or by a loaded scene."""
-        if self._syncing or self._parameterNode is None:
-            return
-        self._syncing = True
-        try:
-            self._followStudy()
-        finally:
-            self._syncing = False
-        self._showBones()
         self._updateTimer.start()
 
     def _followStudy(self):
@@ -422,9 +427,18 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.ui.placeButton.blockSignals(wasBlocked)
 
     def update(self):
-        """Measure again and show it. Errors of the study are said in place; nothing pops up while a person works."""
-        if self._busy:
-            return
+        """Follow what was chosen, measure again and show it. Errors of the study are said in place; nothing pops up while a person works."""
+        if self._busy or slicer.mrmlScene.IsBatchProcessing():
+            return  # the end of either begins it anew
+        if self._parameterNode is None:
+            if not self.parent.isEntered:
+                return
+            self.initializeParameterNode()
+        self._syncing = True
+        try:
+            self._followStudy()
+        finally:
+            self._syncing = False
         if self._unread:
             self._unread = False
             self._readStudies()
@@ -536,6 +550,11 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         else:
             self._live.stop_placing()
 
+    def onEscape(self):
+        """Esc in the panel stops placing, as it does in the views."""
+        if self._live is not None:
+            self._live.stop_placing()
+
     def _walkOn(self, placed):
         """Go on to the next landmark that is not placed; stop where there is none."""
         following = self._live.next_unplaced(*placed)
@@ -629,13 +648,15 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         before = show_layout(slicer.mrmlScene, None if self._live is None else self._live.nodes)
         if before is not None:
             self._parameterNode.layoutBefore = before
+        show_layout(slicer.mrmlScene, None if self._live is None else self._live.nodes)  # views made just now are filled as well
         layoutManager = slicer.app.layoutManager()
         for index in range(layoutManager.plotViewCount if layoutManager is not None else 0):
             view = layoutManager.plotWidget(index).plotView()
-            if view not in self._plotViews:
-                view.connect("dataSelected(vtkStringArray*,vtkCollection*)", self.onPlotSelected)
-                self._plotViews.append(view)
-        show_layout(slicer.mrmlScene, None if self._live is None else self._live.nodes)  # views made just now are filled as well
+            interactor = view.renderWindow().GetInteractor()
+            if interactor is not None and all(known is not interactor for known, _chart in self._plots):
+                self._plots.append((interactor, view.chart()))
+                self.addObserver(interactor, vtk.vtkCommand.LeftButtonPressEvent, self.onPlotPressed)
+                self.addObserver(interactor, vtk.vtkCommand.LeftButtonReleaseEvent, self.onPlotReleased)
 
     def _fillViews(self):
         """Keep plot and table of the study's layout in step with the study, where that layout is shown."""
@@ -650,18 +671,33 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
         restore_layout(slicer.mrmlScene, self._parameterNode.layoutBefore or slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
 
-    def onPlotSelected(self, seriesIds, selections):
-        """Jump to the slice of the first point that was clicked in the plot."""
-        from IFIMeasureLib.mrml.views import plotted_level
+    def onPlotPressed(self, interactor, event=None):
+        self._pressed = interactor.GetEventPosition()
 
-        for number in range(seriesIds.GetNumberOfValues() if self._live is not None else 0):
-            rows = selections.GetItemAsObject(number)
-            if rows is not None and rows.GetNumberOfValues() > 0:
-                found = plotted_level(self._live.nodes, seriesIds.GetValue(number), int(rows.GetValue(0)))
-                if found is not None and self._live.jump_to_level(*found):
-                    return
+    def onPlotReleased(self, interactor, event=None):
+        """Jump to the slice of the point that was clicked in the plot. The plot's own signal tells of points in a rectangle only."""
+        from IFIMeasureLib.mrml.views import clicked_level
+
+        place, pressed = interactor.GetEventPosition(), self._pressed
+        self._pressed = None
+        if self._live is None or pressed is None or max(abs(a - b) for a, b in zip(place, pressed)) > CLICK_PIXELS:
+            return
+        chart = next(chart for known, chart in self._plots if known is interactor)
+        found = clicked_level(self._live.nodes, chart, place)
+        if found is not None:
+            self._live.jump_to_level(*found)
 
     # -- export
+
+    def _showExportFolder(self):
+        """Show the folder of the parameter node. A binding would write back what is being typed, less its last slash."""
+        folder = self._parameterNode.exportFolder
+        if pathlib.Path(self.ui.exportFolderSelector.currentPath) != folder:
+            self.ui.exportFolderSelector.currentPath = str(folder)
+
+    def onExportFolderChanged(self, path):
+        if self._parameterNode is not None and self._parameterNode.exportFolder != pathlib.Path(path):
+            self._parameterNode.exportFolder = pathlib.Path(path)
 
     def onExport(self):
         chosen = self._parameterNode
@@ -723,7 +759,9 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     @contextlib.contextmanager
     def _progress(self, title):
         """Give a function that shows each step of a long action, and raises Cancelled where the person stops it."""
+        # modal: a scene that is closed, or a button pressed again, half-way would leave half a study
         dialog = slicer.util.createProgressDialog(windowTitle=title, labelText=title, maximum=PROGRESS_STEPS)
+        dialog.setWindowModality(qt.Qt.ApplicationModal)
 
         def say(text):
             dialog.labelText = text
@@ -739,6 +777,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         finally:
             self._busy = False
             dialog.close()
+            dialog.deleteLater()
 
 
 class IFIMeasureLogic(ScriptedLoadableModuleLogic):
@@ -862,12 +901,13 @@ class IFIMeasureLogic(ScriptedLoadableModuleLogic):
         from IFIMeasureLib import outputs
 
         folder = pathlib.Path(folder)
-        if str(folder) in ("", "."):
+        if folder == pathlib.Path():
             raise IFIMeasureError(_("No folder is chosen for the export; choose one."))
         if not formats:
             raise IFIMeasureError(_("Nothing is chosen to be exported; choose at least one kind of file."))
         if live is None or live.result is None:
             raise IFIMeasureError(_("Nothing has been measured yet; press 'Place from bones' first."))
+        folder = folder.expanduser().absolute()
         outputs.refuse_overwriting(folder, replace)
         result = live.update(progress=progress)
         if "dicom" in formats and result.volume is not None:
@@ -954,6 +994,8 @@ class IFIMeasureTest(ScriptedLoadableModuleTest):
         self.assertEqual(IFIMeasureLogic().studies(), [])
 
     def test_PanelMeasuresThePhantom(self):
+        import tempfile
+
         if slicer.util.mainWindow() is None:
             self.delayDisplay(_("There is no main window, so the panel is not tried"))
             return
@@ -961,13 +1003,67 @@ class IFIMeasureTest(ScriptedLoadableModuleTest):
         slicer.util.selectModule("IFIMeasure")
         *volumes, segmentation = makeSampleData()
         widget = slicer.modules.ifimeasure.widgetRepresentation().self()
-        widget.ui.volumeSelector.setCurrentNode(volumes[0])
-        widget.ui.segmentationSelector.setCurrentNode(segmentation)
-        slicer.app.processEvents()
-        widget.ui.placeFromBonesButton.click()
-        slicer.app.processEvents()
-        self.assertIn("mm", widget.ui.measurementTable.item(0, 1).text())
-        widget.ui.layoutButton.click()
-        widget.ui.restoreLayoutButton.click()
+        ui = widget.ui
+        ui.volumeSelector.setCurrentNode(volumes[0])
+        ui.segmentationSelector.setCurrentNode(segmentation)
+        self._waitFor(lambda: ui.placeFromBonesButton.enabled)
+        self.assertGreater(ui.segmentTable.rowCount, 5)
+        ui.placeFromBonesButton.click()
+        self._waitFor(lambda: "mm" in ui.measurementTable.item(0, 1).text())
+        record, shown = ui.studySelector.currentNode(), ui.measurementTable.item(0, 1).text()
+
+        self.delayDisplay(_("Placing a landmark with a click, and stopping"))
+        widget.landmarkTable.choose(Side.RIGHT, "greater_trochanter_tip")
+        ui.placeButton.checked = True
+        interaction = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLInteractionNode")
+        self.assertEqual(interaction.GetCurrentInteractionMode(), interaction.Place)
+        interaction.SetCurrentInteractionMode(interaction.ViewTransform)  # what Esc does
+        self._waitFor(lambda: not ui.placeButton.checked)
+        ui.placeFromBonesButton.click()
+
+        self.delayDisplay(_("Coloring the bones, showing and restoring the layout"))
+        ui.colorBonesCheckBox.checked = True
+        self._waitFor(lambda: widget._live.nodes.node("bone_femur_right") is not None)
+        ui.colorBonesCheckBox.checked = False
+        before = slicer.app.layoutManager().layout
+        ui.layoutButton.click()
+        self._waitFor(lambda: slicer.app.layoutManager().plotViewCount > 0)
+        self.assertNotEqual(widget._plots, [])
+        ui.measurementTable.setCurrentCell(0, 1)
+        self.assertNotEqual(ui.definitionText.plainText, "")
+        ui.restoreLayoutButton.click()
+        self.assertEqual(slicer.app.layoutManager().layout, before)
+
+        self.delayDisplay(_("Beginning another study, and going back to the first"))
+        ui.studySelector.addNode()
+        self._waitFor(lambda: ui.segmentationSelector.currentNode() is None and ui.measurementTable.item(0, 1).text() == "–")
+        ui.studySelector.setCurrentNode(record)
+        self._waitFor(lambda: ui.segmentationSelector.currentNode() is segmentation and ui.measurementTable.item(0, 1).text() == shown)
+
+        self.delayDisplay(_("Exporting"))
+        with tempfile.TemporaryDirectory() as folder:
+            ui.exportFolderSelector.currentPath = os.path.join(folder, "results")
+            ui.exportButton.click()
+            self.assertTrue(os.path.isfile(os.path.join(folder, "results", "measurements.csv")))
+
+            self.delayDisplay(_("Loading the scene while the panel is open"))
+            path = os.path.join(folder, "scene.mrb")
+            self.assertTrue(slicer.util.saveScene(path))
+            slicer.mrmlScene.Clear(0)
+            self._waitFor(lambda: ui.studySelector.currentNode() is None)
+            slicer.util.loadScene(path)
+            self._waitFor(lambda: ui.measurementTable.item(0, 1).text() == shown)
+            names = [nodes.name for nodes in widget.logic.studies() if nodes.segmentation is not None and nodes.volume is not None]
+            self.assertEqual(len(names), 1)  # binding the selectors has taken nothing from the study
         slicer.util.selectModule("Data")
         self.assertEqual(widget._observed, [])
+
+    def _waitFor(self, condition):
+        """Let the event loop run until something holds, or fail."""
+        import time
+
+        end = time.time() + 60.0
+        while not condition():
+            self.assertLess(time.time(), end, "the panel does not come to rest")
+            slicer.app.processEvents()
+            time.sleep(0.01)

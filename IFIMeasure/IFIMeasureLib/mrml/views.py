@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import slicer
+from vtkmodules.vtkChartsCore import vtkAxis
 from vtkmodules.vtkCommonDataModel import vtkPolyData
 
 from ..core.study import StudyResult
@@ -14,6 +15,9 @@ from .study_nodes import StudyNodes
 
 LAYOUT_ID = 47209
 """Number of the custom layout; far from those of Slicer and of other extensions."""
+
+CLICK_REACH_PIXELS = 10.0
+"""A click no farther than this from a plotted point means that point."""
 
 _SLICES = (("Red", "Axial", "R", "#F34A33"), ("Yellow", "Sagittal", "Y", "#EDD54C"), ("Green", "Coronal", "G", "#6EB04B"))
 
@@ -56,29 +60,43 @@ def restore_layout(scene: Any, before: int) -> None:
 
 
 def fill_views(scene: Any, nodes: StudyNodes | None) -> None:
-    """Put the study's plot and summary into the plot and table views of a scene, and let clicks select plotted points."""
+    """Put the study's plot and summary into the plot and table views of a scene."""
     chart = nodes.node("plot") if nodes is not None else None
     table = nodes.node("table_summary") if nodes is not None else None
     for kind, role, node in (("vtkMRMLPlotViewNode", "SetPlotChartNodeID", chart), ("vtkMRMLTableViewNode", "SetTableNodeID", table)):
         for number in range(scene.GetNumberOfNodesByClass(kind)):
             view = scene.GetNthNodeByClass(number, kind)
             shown = view.GetPlotChartNodeID() if kind == "vtkMRMLPlotViewNode" else view.GetTableNodeID()
-            if (shown or None) == (node.GetID() if node is not None else None):
-                continue
-            getattr(view, role)(node.GetID() if node is not None else None)
-            if kind == "vtkMRMLPlotViewNode":
-                view.SetInteractionMode(slicer.vtkMRMLPlotViewNode.InteractionModeSelectPoints)
+            if (shown or None) != (node.GetID() if node is not None else None):
+                getattr(view, role)(node.GetID() if node is not None else None)
 
 
-def plotted_level(nodes: StudyNodes, series_id: str, row: int) -> tuple[Side, str, float] | None:
-    """Return side, space and level (superior, millimeter) of a point of the plot; None for the band of cutoffs."""
+def clicked_level(nodes: StudyNodes, chart: Any, place_pixels: tuple[int, int]) -> tuple[Side, str, float] | None:
+    """Return side, space and level (superior, millimeter) of the plotted point nearest to a click; None where none is near.
+
+    :param chart: the vtkChartXY that shows the study's plot.
+    :param place_pixels: place in the chart's window, from its lower left corner.
+    """
+    found = None
+    nearest = CLICK_REACH_PIXELS
     for side in Side:
         for space in ("ifs", "qfs"):
-            series = nodes.node(f"series_{space}_{side.value}")
             table = nodes.node(f"points_{space}_{side.value}")
-            if series is not None and table is not None and series.GetID() == series_id and 0 <= row < table.GetNumberOfRows():
-                return side, space, float(table.GetTable().GetValueByName(row, "level_s_mm").ToDouble())
-    return None
+            for row in range(table.GetNumberOfRows() if table is not None else 0):
+                level, distance = (float(table.GetTable().GetValueByName(row, column).ToDouble()) for column in ("level_s_mm", "distance_mm"))
+                x = _pixel(chart.GetAxis(vtkAxis.BOTTOM), 0, level)
+                y = _pixel(chart.GetAxis(vtkAxis.LEFT), 1, distance)
+                away = float(np.hypot(x - place_pixels[0], y - place_pixels[1]))
+                if away < nearest:
+                    found, nearest = (side, space, level), away
+    return found
+
+
+def _pixel(axis: Any, component: int, value: float) -> float:
+    """Where a value of a linear axis of a chart is drawn."""
+    begin, end = axis.GetPoint1()[component], axis.GetPoint2()[component]
+    low, high = axis.GetMinimum(), axis.GetMaximum()
+    return float(begin + (value - low) / (high - low) * (end - begin)) if high > low else float("inf")
 
 
 def jump_slices(scene: Any, place_ras_mm: tuple[float, float, float]) -> None:

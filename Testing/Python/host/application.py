@@ -12,6 +12,7 @@ import enum
 import inspect
 import json
 import pathlib
+import re
 import sys
 import types
 import unittest
@@ -20,6 +21,7 @@ from xml.etree import ElementTree
 
 import slicer
 import slicer.util
+import vtk
 from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 
 API: dict[str, Any] = json.loads((pathlib.Path(__file__).parent / "widgets_api.json").read_text())
@@ -287,9 +289,22 @@ class NodeComboBox(QtWidgets.QComboBox):
 
     def setMRMLScene(self, scene: Any) -> None:
         self._scene = scene
-        for event in (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndImportEvent, scene.EndCloseEvent):
-            scene.AddObserver(event, lambda caller, event_name: self._fill())
+        for event in (scene.NodeAddedEvent, scene.NodeRemovedEvent):
+            scene.AddObserver(event, lambda caller, event_name: None if scene.IsBatchProcessing() else self._fill())
+        scene.AddObserver(scene.EndBatchProcessEvent, lambda caller, event_name: self._settle())
         self._fill()
+
+    def _settle(self) -> None:
+        """Nodes that came and went together are listed afterwards; at worst the choice is lost for a moment, and told."""
+        kept = self._node
+        try:
+            if kept is not None:
+                self.setCurrentIndex(0)
+        except RuntimeError:  # the widget is gone, the scene is not
+            return
+        self._fill()
+        if kept is not None and self._scene.GetNodeByID(kept.GetID() or "") is kept:
+            self.setCurrentNode(kept)
 
     def _fits(self, node: Any) -> bool:
         return any(node.IsA(kind) for kind in self._types) and all(not node.IsA(k) or node.GetAttribute(n) == v for k, n, v in self._attributes)
@@ -456,7 +471,6 @@ class _Binding:
 
     KINDS: ClassVar[dict[type, tuple[str, str]]] = {
         bool: ("checked", "toggled(bool)"),
-        pathlib.Path: ("currentPath", "currentPathChanged(QString)"),
         int: ("value", "valueChanged(int)"),
     }
 
@@ -477,7 +491,7 @@ class _Binding:
             if self.widget.currentNode() is not value:
                 self.widget.setCurrentNode(value)
         elif self.kind(getattr(self.widget, self.KINDS[self.kind][0])) != value:
-            setattr(self.widget, self.KINDS[self.kind][0], str(value) if self.kind is pathlib.Path else value)
+            setattr(self.widget, self.KINDS[self.kind][0], value)
 
     def close(self) -> None:
         self.widget.disconnect(self.signal, self.store)
@@ -554,10 +568,23 @@ class ScriptedLoadableModuleTest(unittest.TestCase):
 
 
 class PlotView(QtWidgets.QWidget):
-    """qMRMLPlotView."""
+    """qMRMLPlotView: a real chart in a window of VTK's; a test fills it as the plot's nodes say."""
 
     API = API["qMRMLPlotView"]
-    dataSelected = QtCore.Signal(object, object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._view = vtk.vtkContextView()
+        self._view.GetRenderWindow().SetSize(600, 400)
+        self._view.GetRenderWindow().SetOffScreenRendering(1)
+        self._chart = vtk.vtkChartXY()
+        self._view.GetScene().AddItem(self._chart)
+
+    def chart(self) -> Any:
+        return self._chart
+
+    def renderWindow(self) -> Any:
+        return self._view.GetRenderWindow()
 
 
 class _PlotWidget:
@@ -568,9 +595,34 @@ class _PlotWidget:
         return self._view
 
 
+def _singleton(scene: Any, kind: str, tag: str) -> Any:
+    node = scene.GetSingletonNode(tag, kind)
+    if node is None:
+        node = scene.CreateNodeByClass(kind)
+        node.UnRegister(None)
+        node.SetName(tag)
+        node.SetSingletonTag(tag)
+        node = scene.AddNode(node)
+    return node
+
+
 class LayoutManager:
+    """qSlicerLayoutManager: makes the plot and table views that a layout names as soon as it is chosen."""
+
     def __init__(self) -> None:
         self._plots: list[_PlotWidget] = []
+        self._node = _singleton(slicer.mrmlScene, "vtkMRMLLayoutNode", "vtkMRMLLayoutNode")
+        self._node.AddObserver("ModifiedEvent", lambda caller, event: self._make_views())
+
+    def _make_views(self) -> None:
+        scene = slicer.mrmlScene
+        named = re.findall(r'class="(vtkMRML(?:Plot|Table)ViewNode)" singletontag="(\w+)"', self._node.GetLayoutDescription(self.layout) or "")
+        for kind, tag in named if self._node.GetScene() is scene else ():
+            _singleton(scene, kind, tag)
+
+    @property
+    def layout(self) -> int:
+        return int(self._node.GetViewArrangement())
 
     @property
     def plotViewCount(self) -> int:
@@ -627,7 +679,9 @@ class _SampleDataLogic:
         category: Any = None, sampleName: Any = None, uris: Any = None, fileNames: Any = None, nodeNames: Any = None, customDownloader: Any = None,
         thumbnailFileName: Any = None, loadFileType: Any = None, loadFiles: Any = None, loadFileProperties: Any = None, checksums: Any = None,
     ) -> None:  # fmt: skip
-        HOST.sample_sources.append(dict(locals()))
+        lists = {len(given) for given in (uris, fileNames, nodeNames, loadFileType, loadFiles, checksums)}
+        assert len(lists) == 1, "Sample Data wants lists of one length"
+        HOST.sample_sources.append({"sampleName": sampleName, "customDownloader": customDownloader, "thumbnailFileName": thumbnailFileName, "checksums": checksums})
 
 
 def _save_scene(path: str, properties: Any = None) -> bool:

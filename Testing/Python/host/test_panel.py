@@ -360,11 +360,11 @@ def test_choosing_a_measurement_shows_its_line_and_its_definition(placed):
 
 
 def test_the_layout_is_shown_filled_and_given_back(placed):
-    layout = placed.scene.GetFirstNodeByClass("vtkMRMLLayoutNode") or placed.scene.AddNewNodeByClass("vtkMRMLLayoutNode")
+    layout = placed.scene.GetFirstNodeByClass("vtkMRMLLayoutNode")
     layout.SetViewArrangement(slicer.vtkMRMLLayoutNode.SlicerLayoutConventionalView)
-    plot_view = placed.scene.AddNewNodeByClass("vtkMRMLPlotViewNode", "PlotView1")
-    table_view = placed.scene.AddNewNodeByClass("vtkMRMLTableViewNode", "TableView1")
     placed.ui.layoutButton.click()
+    plot_view = placed.scene.GetSingletonNode("PlotView1", "vtkMRMLPlotViewNode")
+    table_view = placed.scene.GetSingletonNode("TableView1", "vtkMRMLTableViewNode")
     placed.ui.layoutButton.click()  # pressed twice it still knows the layout before
     description = layout.GetLayoutDescription(layout.GetViewArrangement())
     assert all(word in description for word in ("Red", "Green", "Yellow", "vtkMRMLPlotViewNode", "vtkMRMLTableViewNode", "vtkMRMLViewNode"))
@@ -380,19 +380,90 @@ def test_the_layout_is_shown_filled_and_given_back(placed):
     assert layout.GetViewArrangement() == slicer.vtkMRMLLayoutNode.SlicerLayoutConventionalView
 
 
-def test_a_click_on_the_plot_jumps_to_that_slice(placed):
+def click(view, place):
+    """Press and release the left mouse button in a view of VTK's; two places for a drag."""
+    interactor = view.renderWindow().GetInteractor()
+    for (x, y), event in zip(place, ("LeftButtonPressEvent", "LeftButtonReleaseEvent")):
+        interactor.SetEventInformation(round(x), round(y), 0, 0)
+        interactor.InvokeEvent(event)
+
+
+def test_a_click_on_a_point_of_the_plot_jumps_to_its_slice_and_a_drag_does_not(placed):
     import vtk
 
     slice_node = placed.scene.AddNewNodeByClass("vtkMRMLSliceNode", "Red")
-    placed.scene.AddNewNodeByClass("vtkMRMLPlotViewNode", "PlotView1")
     placed.ui.layoutButton.click()
-    ids, rows, picked = vtk.vtkStringArray(), vtk.vtkCollection(), vtk.vtkIdTypeArray()
-    ids.InsertNextValue(placed.live.nodes.node("series_ifs_left").GetID())
-    picked.InsertNextValue(1)
-    rows.AddItem(picked)
-    slicer.app.layoutManager().plotWidget(0).plotView()._raw.dataSelected.emit(ids, rows)
-    profile = [p for p in placed.live.result.hips[Side.LEFT].spaces["ifs"].profile if p.distance_mm is not None]
-    assert slice_node.GetSliceToRAS().GetElement(2, 3) == pytest.approx(profile[1].level_mm, abs=1e-3)
+    view = slicer.app.layoutManager().plotWidget(0).plotView()
+    plots = {}
+    for side in Side:  # what the application's plot view draws
+        plots[side] = view.chart().AddPlot(vtk.vtkChart.LINE)
+        plots[side].SetInputData(placed.live.nodes.node(f"points_ifs_{side.value}").GetTable(), 0, 1)
+    view.renderWindow().Render()
+    bottom, left = view.chart().GetAxis(vtk.vtkAxis.BOTTOM), view.chart().GetAxis(vtk.vtkAxis.LEFT)
+
+    def drawn(point):
+        """Place of a point in pixels, from the transform that the chart itself draws with."""
+        box = [bottom.GetPoint1()[0], bottom.GetPoint2()[0], left.GetPoint1()[1], left.GetPoint2()[1]]
+        share = (
+            (point.level_mm - bottom.GetMinimum()) / (bottom.GetMaximum() - bottom.GetMinimum()),
+            (point.distance_mm - left.GetMinimum()) / (left.GetMaximum() - left.GetMinimum()),
+        )
+        return box[0] + share[0] * (box[1] - box[0]), box[2] + share[1] * (box[3] - box[2])
+
+    def level():
+        return slice_node.GetSliceToRAS().GetElement(2, 3)
+
+    for side in Side:
+        profile = [p for p in placed.live.result.hips[side].spaces["ifs"].profile if p.distance_mm is not None]
+        for number in (1, 4, 2):
+            place = drawn(profile[number])
+            click(view, [place, place])
+            assert level() == pytest.approx(profile[number].level_mm, abs=1e-3)
+    stays = level()
+    click(view, [drawn(profile[5]), (30.0, 30.0)])  # the plot is moved or a rectangle drawn
+    click(view, [(2.0, 2.0), (2.0, 2.0)])  # nothing is near
+    assert level() == stays
+
+
+def test_escape_in_the_panel_stops_placing(placed):
+    placed.choose("greater_trochanter_tip", Side.LEFT)
+    placed.ui.placeButton.click()
+    assert placed.ui.placeButton.checked
+    placed.widget._escape._raw.activated.emit()
+    placed.turn()
+    assert not placed.ui.placeButton.checked
+    interaction = placed.scene.GetFirstNodeByClass("vtkMRMLInteractionNode")
+    assert interaction.GetCurrentInteractionMode() == interaction.ViewTransform
+
+
+def test_selectors_that_lose_their_choice_for_a_moment_take_nothing_from_the_study(placed, tmp_path):
+    record, before = placed.live.nodes.record, placed.value("ifs_axial", Side.LEFT)
+    path = str(tmp_path / "scene.mrb")
+    assert slicer.util.saveScene(path)
+    placed.scene.StartState(placed.scene.BatchProcessState)
+    placed.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "another module's")
+    placed.turn()
+    placed.scene.EndState(placed.scene.BatchProcessState)
+    placed.turn()
+    assert placed.live.nodes.record is record and len(placed.widget.logic.studies()) == 1
+    assert placed.live.nodes.segmentation is placed.nodes["segmentation"] and placed.live.nodes.volume is placed.nodes["t1"]
+    assert placed.value("ifs_axial", Side.LEFT) == before
+    slicer.util.loadScene(path)  # into the scene, beside what is there
+    placed.turn()
+    studies = placed.widget.logic.studies()
+    assert len(studies) == 2 and all(nodes.segmentation is not None and nodes.volume is not None for nodes in studies)
+    assert placed.value("ifs_axial", Side.LEFT) == before
+
+
+def test_a_folder_that_is_typed_is_left_as_it_is_typed(placed, tmp_path):
+    for typed in ("/", "/da", "/data", "/data/", "/data/h"):
+        placed.ui.exportFolderSelector.currentPath = typed
+        placed.turn()
+        assert placed.ui.exportFolderSelector.currentPath == typed
+    assert placed.widget._parameterNode.exportFolder == Path("/data/h")
+    placed.leave()
+    placed.enter()
+    assert placed.ui.exportFolderSelector.currentPath == "/data/h"
 
 
 def test_bones_are_colored_on_request_and_taken_away_again(placed):
@@ -840,7 +911,7 @@ def test_the_sample_registers_with_thumbnail_and_checksum_and_loads(panel):
     assert slicer.modules.terminologies.logic().IsTerminologyContextLoaded("IFIMeasure")
     source = APP.HOST.sample_sources[-1]
     assert Path(source["thumbnailFileName"]).is_file()
-    assert source["checksums"] == checksum(sample_labels())
+    assert source["checksums"] == [checksum(sample_labels())]
     nodes = source["customDownloader"](None)
     assert nodes[0].GetName() == "IFI hip phantom T1" and len(nodes) == 5
 
