@@ -190,10 +190,12 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.restoreLayoutButton.connect("clicked()", self.onRestoreLayout)
         self.ui.exportFolderSelector.connect("currentPathChanged(QString)", self.onExportFolderChanged)
         self.ui.exportButton.connect("clicked()", self.onExport)
-        self._escape = qt.QShortcut(uiWidget)  # the views have one of their own
+        self._escape = qt.QShortcut(uiWidget)  # the views stop at a right click, not at Esc
         self._escape.setKey(qt.QKeySequence("Esc"))
-        self._escape.setContext(qt.Qt.WidgetWithChildrenShortcut)
+        self._escape.setContext(qt.Qt.ApplicationShortcut)
+        self._escape.enabled = False
         self._escape.connect("activated()", self.onEscape)
+        self._escape.connect("activatedAmbiguously()", self.onEscape)
 
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
@@ -208,7 +210,6 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Leave nothing behind: called before the widget is destroyed or reloaded."""
         self._leave()
         self.removeObservers()
-        self._plots = []
 
     def enter(self):
         """Called each time the module is opened."""
@@ -249,6 +250,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _leave(self):
         self._updateTimer.stop()
+        self._escape.enabled = False
         if self._live is not None:
             self._live.stop_placing()
         self._observeStudy(None)
@@ -302,11 +304,11 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._observeStudy(live)
 
     def _observeStudy(self, live):
-        """Watch landmarks and bones of one study and of no other."""
+        """Watch landmarks, bones and plots of one study and of no other."""
         for node, event, method in self._observed:
             if self.hasObserver(node, event, method):
                 self.removeObserver(node, event, method)
-        self._observed = []
+        self._observed, self._plots = [], []
         self._live = live
         self._dragging = False
         if live is None:
@@ -337,7 +339,10 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._observe(segmentationNode, slicer.vtkMRMLTransformableNode.TransformModifiedEvent, self.onBonesModified)
         interaction = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLInteractionNode")
         if interaction is not None:
-            self._observe(interaction, slicer.vtkMRMLInteractionNode.InteractionModeChangedEvent, self.onInteractionModeChanged)
+            self._observe(interaction, slicer.vtkMRMLInteractionNode.InteractionModeChangedEvent, self.onPlacingChanged)
+        selection = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSelectionNode")
+        if selection is not None:
+            self._observe(selection, slicer.vtkMRMLSelectionNode.ActivePlaceNodeIDChangedEvent, self.onPlacingChanged)
 
     def _observe(self, node, event, method):
         self.addObserver(node, event, method)
@@ -419,7 +424,9 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._placed = self.logic.landmarkOf(caller, index)
         self.onLandmarksModified()
 
-    def onInteractionModeChanged(self, caller=None, event=None):
+    def onPlacingChanged(self, caller=None, event=None):
+        """What a click in a view does has changed: here, in a view, or in another module."""
+        self._escape.enabled = self._live is not None and self._live.takes_clicks()
         placing = self._live is not None and self._live.is_placing()
         if self.ui.placeButton.checked != placing:
             wasBlocked = self.ui.placeButton.blockSignals(True)
@@ -468,6 +475,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if not self._dragging:
             self._showBones()
             self._fillViews()
+            self._observePlots()
         if placed is not None:
             self._walkOn(placed)
 
@@ -551,7 +559,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._live.stop_placing()
 
     def onEscape(self):
-        """Esc in the panel stops placing, as it does in the views."""
+        """Esc stops placing, wherever the keyboard is."""
         if self._live is not None:
             self._live.stop_placing()
 
@@ -649,14 +657,18 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if before is not None:
             self._parameterNode.layoutBefore = before
         show_layout(slicer.mrmlScene, None if self._live is None else self._live.nodes)  # views made just now are filled as well
+        self._observePlots()
+
+    def _observePlots(self):
+        """Let clicks on plots be followed, in whatever layout they are shown."""
         layoutManager = slicer.app.layoutManager()
         for index in range(layoutManager.plotViewCount if layoutManager is not None else 0):
             view = layoutManager.plotWidget(index).plotView()
             interactor = view.renderWindow().GetInteractor()
             if interactor is not None and all(known is not interactor for known, _chart in self._plots):
                 self._plots.append((interactor, view.chart()))
-                self.addObserver(interactor, vtk.vtkCommand.LeftButtonPressEvent, self.onPlotPressed)
-                self.addObserver(interactor, vtk.vtkCommand.LeftButtonReleaseEvent, self.onPlotReleased)
+                self._observe(interactor, vtk.vtkCommand.LeftButtonPressEvent, self.onPlotPressed)
+                self._observe(interactor, vtk.vtkCommand.LeftButtonReleaseEvent, self.onPlotReleased)
 
     def _fillViews(self):
         """Keep plot and table of the study's layout in step with the study, where that layout is shown."""

@@ -171,17 +171,23 @@ class LiveStudy:
         _place_into(node)
 
     def stop_placing(self) -> None:
-        """Leave the place mode."""
-        interaction = _singleton(self.nodes.scene, "vtkMRMLInteractionNode")
-        if interaction.GetCurrentInteractionMode() == slicer.vtkMRMLInteractionNode.Place:
-            interaction.SetCurrentInteractionMode(slicer.vtkMRMLInteractionNode.ViewTransform)
+        """Leave the place mode, where it is for this study; what else a person places is theirs."""
+        if self.takes_clicks():
+            _singleton(self.nodes.scene, "vtkMRMLInteractionNode").SetCurrentInteractionMode(slicer.vtkMRMLInteractionNode.ViewTransform)
 
     def is_placing(self) -> bool:
         """Whether a click in a view would place one of this study's landmarks."""
+        return self._places_into(*(f"landmarks_{side.value}" for side in Side))
+
+    def takes_clicks(self) -> bool:
+        """Whether a click in a view would place a landmark of this study, or a point inside or outside the muscle."""
+        return self.is_placing() or self._places_into("strokes_inside", "strokes_outside")
+
+    def _places_into(self, *roles: str) -> bool:
         interaction = _singleton(self.nodes.scene, "vtkMRMLInteractionNode")
-        selection = _singleton(self.nodes.scene, "vtkMRMLSelectionNode")
-        ours = [node.GetID() for node in (self.nodes.node(f"landmarks_{side.value}") for side in Side) if node is not None]
-        return interaction.GetCurrentInteractionMode() == slicer.vtkMRMLInteractionNode.Place and selection.GetActivePlaceNodeID() in ours
+        active = _singleton(self.nodes.scene, "vtkMRMLSelectionNode").GetActivePlaceNodeID()
+        ours = [node.GetID() for node in (self.nodes.node(role) for role in roles) if node is not None]
+        return interaction.GetCurrentInteractionMode() == slicer.vtkMRMLInteractionNode.Place and active in ours
 
     def next_unplaced(self, side: Side, landmark_id: str) -> tuple[Side, str] | None:
         """Return the next landmark that is not placed: further down this side's list, then from its top, then the other side's."""

@@ -388,7 +388,138 @@ def click(view, place):
         interactor.InvokeEvent(event)
 
 
-def test_a_click_on_a_point_of_the_plot_jumps_to_its_slice_and_a_drag_does_not(placed):
+@pytest.fixture
+def graphics():
+    import vtk
+
+    window = vtk.vtkRenderWindow()
+    window.SetOffScreenRendering(1)
+    if not window.SupportsOpenGL():
+        pytest.skip("this computer draws no OpenGL, not even in software")
+
+
+class SliceView:
+    """An axial slice view of Slicer's own (views, markups and mouse as in the application), 500 by 500 pixels of 0.4 mm, and a mouse on it."""
+
+    def __init__(self, panel) -> None:
+        import vtk
+
+        self.panel = panel
+        scene, application = panel.scene, panel.headless.application_logic
+        application.SetSliceLogics(vtk.vtkCollection())
+        application.SetViewLogics(vtk.vtkCollection())
+        slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(scene, True)
+        logic = slicer.vtkMRMLSliceLogic()
+        logic.SetMRMLScene(scene)
+        logic.SetMRMLApplicationLogic(application)
+        self.node = logic.AddSliceNode("Red")
+        application.GetSliceLogics().AddItem(logic)
+        self.node.SetOrientation("Axial")
+        self.node.SetDimensions(500, 500, 1)
+        self.node.SetFieldOfView(200.0, 200.0, 1.0)
+        renderer, self.window, self.mouse = vtk.vtkRenderer(), vtk.vtkRenderWindow(), vtk.vtkRenderWindowInteractor()
+        self.window.SetOffScreenRendering(1)
+        self.window.SetSize(500, 500)
+        self.window.AddRenderer(renderer)
+        self.mouse.SetRenderWindow(self.window)
+        slicer.vtkMRMLSliceViewDisplayableManagerFactory.GetInstance().SetMRMLApplicationLogic(application)
+        managers = slicer.vtkMRMLDisplayableManagerGroup()
+        managers.SetRenderer(renderer)
+        for name in ("vtkMRMLMarkupsDisplayableManager", "vtkMRMLCrosshairDisplayableManager"):
+            manager = getattr(slicer, name)()
+            manager.SetMRMLApplicationLogic(application)
+            managers.AddDisplayableManager(manager)
+        managers.SetMRMLDisplayableNode(self.node)
+        plain, style = vtk.vtkInteractorStyleUser(), slicer.vtkMRMLSliceViewInteractorStyle()
+        plain.SetDefaultRenderer(renderer)
+        self.mouse.SetInteractorStyle(plain)
+        style.SetDisplayableManagers(managers)
+        style.SetSliceLogic(logic)
+        style.SetInteractor(self.mouse)
+        self.mouse.Initialize()
+        self._kept = (logic, managers, style)
+        self.does("EnterEvent", 250, 250)
+
+    def does(self, event: str, x: float, y: float) -> None:
+        self.mouse.SetEventInformation(round(x), round(y), 0, 0)
+        self.mouse.InvokeEvent(event)
+
+    def click(self, x: float, y: float, button: str = "Left") -> None:
+        """Move the mouse to a place and click."""
+        for near in (3, 0):
+            self.does("MouseMoveEvent", x + near, y)
+            self.panel.turn()
+        self.does(f"{button}ButtonPressEvent", x, y)
+        self.does(f"{button}ButtonReleaseEvent", x, y)
+        self.panel.turn()
+
+    def ras(self, x: float, y: float) -> list[float]:
+        return list(self.node.GetXYToRAS().MultiplyPoint([x, y, 0.0, 1.0])[:3])
+
+
+@pytest.fixture
+def view(placed, graphics):
+    made = SliceView(placed)
+    yield made
+    made.window.Finalize()
+
+
+def test_clicks_in_slicers_own_slice_view_place_landmarks_one_after_the_other(placed, view):
+    keys = ("greater_trochanter_tip", "quadratus_femur_superior", "quadratus_femur_inferior")
+    for key in keys:
+        placed.choose(key, Side.LEFT)
+        placed.ui.unsetButton.click()
+        placed.turn()
+    points = placed.live.nodes.landmark_node(Side.LEFT).GetNumberOfControlPoints()
+    placed.choose(keys[0], Side.LEFT)
+    placed.ui.placeButton.click()
+    view.node.JumpSliceByCentering(-90.0, -10.0, -12.0)
+    for key, (x, y) in zip(keys[:2], ((260, 255), (310, 200))):
+        expected = view.ras(x, y)
+        view.does("MouseMoveEvent", x + 9, y)
+        placed.turn()
+        assert placed.state(key, Side.LEFT) == "○ not placed"  # the point that follows the mouse is none yet
+        view.click(x, y)
+        assert placed.state(key, Side.LEFT) == "◆ by hand"
+        assert placed.live.nodes.landmarks(Side.LEFT)[key].position_ras_mm == pytest.approx(expected, abs=0.01)
+    assert placed.widget.landmarkTable.chosen == (Side.LEFT, keys[2]) and placed.ui.placeButton.checked
+    view.click(100, 100, "Right")  # stops
+    assert not placed.ui.placeButton.checked
+    assert placed.state(keys[2], Side.LEFT) == "○ not placed"
+    assert placed.live.nodes.landmark_node(Side.LEFT).GetNumberOfControlPoints() == points
+
+
+def test_a_point_dragged_in_slicers_own_slice_view_is_measured_at_every_step(placed, view):
+    node = placed.live.nodes.landmark_node(Side.LEFT)
+    place = np.array(node.GetNthControlPointPositionWorld(placed.live.index(Side.LEFT, "femoral_neck_center")))
+    before = placed.value("neck_shaft_angle", Side.LEFT)
+    view.node.JumpSliceByCentering(*place)
+    view.window.Render()
+    for x in (290, 254, 250):
+        view.does("MouseMoveEvent", x, 250)
+    view.does("LeftButtonPressEvent", 250, 250)
+    placed.turn()
+    shown = []
+    for step in range(1, 6):
+        view.does("MouseMoveEvent", 250 + 4 * step, 250)
+        placed.turn()
+        shown.append(placed.value("neck_shaft_angle", Side.LEFT))
+        assert placed.value("ifs_axial", Side.LEFT).startswith("≈")
+    assert len({*shown, before}) == 6
+    view.does("LeftButtonReleaseEvent", 270, 250)
+    placed.turn()
+    moved = np.array(placed.live.nodes.landmarks(Side.LEFT)["femoral_neck_center"].position_ras_mm) - place
+    assert np.linalg.norm(moved) == pytest.approx(20 * 0.4, abs=0.5)
+    assert placed.state("femoral_neck_center", Side.LEFT) == "◆ by hand"
+    assert placed.value("neck_shaft_angle", Side.LEFT) == shown[-1] and "≈" not in placed.value("ifs_axial", Side.LEFT)
+
+
+def test_a_click_in_the_table_shows_the_point_in_the_middle_of_slicers_own_slice_view(placed, view):
+    placed.choose("lesser_trochanter_tip", Side.RIGHT)
+    assert view.ras(250, 250) == pytest.approx(placed.live.nodes.landmarks(Side.RIGHT)["lesser_trochanter_tip"].position_ras_mm, abs=0.3)
+
+
+def test_a_click_on_a_point_of_the_plot_jumps_to_its_slice_and_a_drag_does_not(placed, graphics):
     import vtk
 
     slice_node = placed.scene.AddNewNodeByClass("vtkMRMLSliceNode", "Red")
@@ -425,15 +556,31 @@ def test_a_click_on_a_point_of_the_plot_jumps_to_its_slice_and_a_drag_does_not(p
     assert level() == stays
 
 
-def test_escape_in_the_panel_stops_placing(placed):
-    placed.choose("greater_trochanter_tip", Side.LEFT)
-    placed.ui.placeButton.click()
-    assert placed.ui.placeButton.checked
-    placed.widget._escape._raw.activated.emit()
-    placed.turn()
-    assert not placed.ui.placeButton.checked
+def test_escape_stops_placing_and_points_inside_and_is_left_to_others_otherwise(placed):
     interaction = placed.scene.GetFirstNodeByClass("vtkMRMLInteractionNode")
-    assert interaction.GetCurrentInteractionMode() == interaction.ViewTransform
+    placed.choose("greater_trochanter_tip", Side.LEFT)
+    assert not placed.widget._escape.enabled
+    for button in (placed.ui.placeButton, placed.ui.insideButton):
+        button.click()
+        assert placed.widget._escape.enabled
+        placed.widget._escape._raw.activated.emit()
+        placed.turn()
+        assert interaction.GetCurrentInteractionMode() == interaction.ViewTransform
+        assert not placed.ui.placeButton.checked and not placed.widget._escape.enabled
+    placed.ui.placeButton.click()
+    placed.ui.insideButton.click()  # the next click is for the muscle now
+    assert not placed.ui.placeButton.checked and placed.widget._escape.enabled
+
+
+def test_what_a_person_places_in_another_module_is_not_stopped_by_leaving_this_one(placed):
+    interaction = placed.scene.GetFirstNodeByClass("vtkMRMLInteractionNode")
+    line = placed.scene.AddNewNodeByClass("vtkMRMLMarkupsLineNode")
+    selection = placed.scene.GetFirstNodeByClass("vtkMRMLSelectionNode")
+    selection.SetReferenceActivePlaceNodeClassName("vtkMRMLMarkupsLineNode")
+    selection.SetActivePlaceNodeID(line.GetID())
+    interaction.SetCurrentInteractionMode(interaction.Place)
+    placed.leave()
+    assert interaction.GetCurrentInteractionMode() == interaction.Place
 
 
 def test_selectors_that_lose_their_choice_for_a_moment_take_nothing_from_the_study(placed, tmp_path):
@@ -872,6 +1019,10 @@ def test_a_scene_closed_while_work_is_pending_is_survived(placed):
 
 def test_nothing_is_observed_after_leaving_reloading_or_closing_100_times(placed):
     node = placed.live.nodes.landmark_node(Side.LEFT)
+    placed.ui.layoutButton.click()
+    placed.turn()
+    plot = slicer.app.layoutManager().plotWidget(0).plotView().renderWindow().GetInteractor()
+    assert any(observed[0] is plot for observed in placed.widget.Observations)
     standing = len(placed.widget.Observations)
     for _ in range(100):
         placed.leave()
