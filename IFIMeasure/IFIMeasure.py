@@ -1040,7 +1040,7 @@ class IFIMeasureTest(ScriptedLoadableModuleTest):
         before = slicer.app.layoutManager().layout
         ui.layoutButton.click()
         self._waitFor(lambda: slicer.app.layoutManager().plotViewCount > 0)
-        self.assertNotEqual(widget._plots, [])
+        self.assertTrue(widget._plots and all(chart.IsA("vtkChartXY") for _interactor, chart in widget._plots))
         ui.measurementTable.setCurrentCell(0, 1)
         self.assertNotEqual(ui.definitionText.plainText, "")
         ui.restoreLayoutButton.click()

@@ -514,6 +514,19 @@ def test_a_point_dragged_in_slicers_own_slice_view_is_measured_at_every_step(pla
     assert placed.value("neck_shaft_angle", Side.LEFT) == shown[-1] and "≈" not in placed.value("ifs_axial", Side.LEFT)
 
 
+def test_clicks_in_slicers_own_slice_view_add_points_inside_and_outside_until_a_right_click(placed, view):
+    view.node.JumpSliceByCentering(-60.0, -20.0, -40.0)
+    clicked = {"inside": ((200, 210), (220, 230)), "outside": ((300, 180),)}
+    for kind, places in clicked.items():
+        getattr(placed.ui, f"{kind}Button").click()
+        for place in places:
+            view.click(*place)
+        view.click(400, 400, "Right")
+        view.click(100, 100)  # places nothing any more
+    for kind, places in clicked.items():
+        assert np.allclose(getattr(placed.live.nodes.strokes(), kind), [view.ras(*place) for place in places], atol=0.01)
+
+
 def test_a_click_in_the_table_shows_the_point_in_the_middle_of_slicers_own_slice_view(placed, view):
     placed.choose("lesser_trochanter_tip", Side.RIGHT)
     assert view.ras(250, 250) == pytest.approx(placed.live.nodes.landmarks(Side.RIGHT)["lesser_trochanter_tip"].position_ras_mm, abs=0.3)
