@@ -339,19 +339,33 @@ class Phantom:
         """Return the true smallest 3D distance, between points traced on the equations of both structures."""
         truth = self.truth(side)
         tip, radius = truth.lesser_trochanter_tip, truth.lengths_mm["head_radius"]
-        half = LESSER_TROCHANTER_HALF_HEIGHT * radius
         reach = np.array([1.0, 1.0, 0.55]) * radius
-        femur = self._surface_points(side, "femur", tip - reach, tip + reach)
-        lateral = [femur[lesser_trochanter_region(tip, radius)(femur)]]
-        if space == "qfs":
-            tendon = self._surface_points(side, "iliopsoas", tip - reach, tip + reach)
-            lateral.append(tendon[np.abs(tendon[:, 2] - tip[2]) <= half])
-        target = self._surface_points(side, "hip" if space == "ifs" else "hamstring", tip - [70.0, 45.0, 60.0], tip + [15.0, 45.0, 60.0])
-        if space == "ifs":
-            target = target[ischium_region(truth.head_center, radius)(target)]
-        return float(cKDTree(target).query(np.concatenate(lateral))[0].min())
+        medial = "hip" if space == "ifs" else "hamstring"
+        boxes = {medial: (tip - [70.0, 45.0, 60.0], tip + [15.0, 45.0, 60.0])}
+        belongs = {medial: ischium_region(truth.head_center, radius) if space == "ifs" else lambda p: np.ones(len(p), bool)}
+        for structure in ("femur",) if space == "ifs" else ("femur", "iliopsoas"):
+            boxes[structure] = (tip - reach, tip + reach)
+        belongs["femur"] = lesser_trochanter_region(tip, radius)
+        belongs["iliopsoas"] = lambda p: np.abs(p[:, 2] - tip[2]) <= LESSER_TROCHANTER_HALF_HEIGHT * radius
+        smallest = math.inf
+        for step in (2.0, 0.5):  # the coarse points tell where the fine ones are needed
+            traced = {structure: self._surface_points(side, structure, *box, step) for structure, box in boxes.items()}
+            traced = {structure: points[belongs[structure](points)] for structure, points in traced.items()}
+            lateral = np.concatenate([points for structure, points in traced.items() if structure != medial])
+            smallest = float(cKDTree(traced[medial]).query(lateral)[0].min())
+            for structure, points in traced.items():
+                others = lateral if structure == medial else traced[medial]
+                # a point lies within a cell's diagonal of those of another step, on both structures
+                near = points[cKDTree(others).query(points)[0] < smallest + 4.0 * step] if len(points) else points
+                if not len(near):
+                    del boxes[structure]
+                    continue
+                low, high = boxes[structure]
+                cells = np.floor((near.min(0) - 2.0 * step - low) / step)
+                boxes[structure] = (low + step * np.maximum(cells, 0.0), np.minimum(near.max(0) + 2.0 * step, high))
+        return smallest
 
-    def _surface_points(self, side: Side, structure: str, low: Array, high: Array, step: float = 0.5) -> Array:
+    def _surface_points(self, side: Side, structure: str, low: Array, high: Array, step: float) -> Array:
         """Points of a structure's surface within a box, side frame, from the equations on a grid of ``step``."""
         shape = np.ceil((high - low) / step).astype(int) + 1
         affine = np.diag([step, step, step, 1.0])
