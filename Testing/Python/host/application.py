@@ -12,7 +12,6 @@ import enum
 import inspect
 import json
 import pathlib
-import re
 import sys
 import types
 import unittest
@@ -595,34 +594,18 @@ class _PlotWidget:
         return self._view
 
 
-def _singleton(scene: Any, kind: str, tag: str) -> Any:
-    node = scene.GetSingletonNode(tag, kind)
-    if node is None:
-        node = scene.CreateNodeByClass(kind)
-        node.UnRegister(None)
-        node.SetName(tag)
-        node.SetSingletonTag(tag)
-        node = scene.AddNode(node)
-    return node
-
-
 class LayoutManager:
-    """qSlicerLayoutManager: makes the plot and table views that a layout names as soon as it is chosen."""
+    """qSlicerLayoutManager. Slicer's own logic reads the layout and makes its views."""
 
     def __init__(self) -> None:
         self._plots: list[_PlotWidget] = []
-        self._node = _singleton(slicer.mrmlScene, "vtkMRMLLayoutNode", "vtkMRMLLayoutNode")
-        self._node.AddObserver("ModifiedEvent", lambda caller, event: self._make_views())
-
-    def _make_views(self) -> None:
-        scene = slicer.mrmlScene
-        named = re.findall(r'class="(vtkMRML(?:Plot|Table)ViewNode)" singletontag="(\w+)"', self._node.GetLayoutDescription(self.layout) or "")
-        for kind, tag in named if self._node.GetScene() is scene else ():
-            _singleton(scene, kind, tag)
+        self._logic = slicer.vtkMRMLLayoutLogic()
+        self._logic.SetMRMLScene(slicer.mrmlScene)
+        self._logic.GetLayoutNode().SetViewArrangement(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
 
     @property
     def layout(self) -> int:
-        return int(self._node.GetViewArrangement())
+        return int(self._logic.GetLayoutNode().GetViewArrangement())
 
     @property
     def plotViewCount(self) -> int:

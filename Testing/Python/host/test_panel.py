@@ -368,6 +368,9 @@ def test_the_layout_is_shown_filled_and_given_back(placed):
     placed.ui.layoutButton.click()  # pressed twice it still knows the layout before
     description = layout.GetLayoutDescription(layout.GetViewArrangement())
     assert all(word in description for word in ("Red", "Green", "Yellow", "vtkMRMLPlotViewNode", "vtkMRMLTableViewNode", "vtkMRMLViewNode"))
+    planes = {tag: placed.scene.GetSingletonNode(tag, "vtkMRMLSliceNode").GetOrientation() for tag in ("Red", "Yellow", "Green")}
+    assert planes == {"Red": "Axial", "Yellow": "Sagittal", "Green": "Coronal"}
+    assert placed.scene.GetSingletonNode("1", "vtkMRMLViewNode") is not None
     assert plot_view.GetPlotChartNode() is placed.live.nodes.node("plot")
     assert table_view.GetTableNode() is placed.live.nodes.node("table_summary")
     record = placed.live.nodes.record
@@ -412,7 +415,8 @@ class SliceView:
         logic = slicer.vtkMRMLSliceLogic()
         logic.SetMRMLScene(scene)
         logic.SetMRMLApplicationLogic(application)
-        self.node = logic.AddSliceNode("Red")
+        self.node = scene.GetSingletonNode("Red", "vtkMRMLSliceNode")  # made by the layout
+        logic.SetSliceNode(self.node)
         application.GetSliceLogics().AddItem(logic)
         self.node.SetOrientation("Axial")
         self.node.SetDimensions(500, 500, 1)
