@@ -147,6 +147,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def setup(self):
         """Load the panel and connect it. Called once."""
         from IFIMeasureLib.gui.panel_tables import FindingTable, FollowUpTable, LandmarkTable, MeasurementTable, SegmentTable
+        from IFIMeasureLib.gui.wheel import WheelGuard
         from IFIMeasureLib.mrml.study_nodes import RECORD_ATTRIBUTE
 
         ScriptedLoadableModuleWidget.setup(self)
@@ -156,11 +157,13 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.studySelector.addAttribute("vtkMRMLScriptedModuleNode", *RECORD_ATTRIBUTE)
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.logic = IFIMeasureLogic()
-        self.segmentTable = SegmentTable(self.ui.segmentTable, self.onStructureChosen)
+        self._wheelGuard = WheelGuard()
+        self.segmentTable = SegmentTable(self.ui.segmentTable, self.onStructureChosen, self._wheelGuard)
         self.landmarkTable = LandmarkTable(self.ui.landmarkTable, self.onLandmarkChosen, self.onLandmarkActivated)
         self.measurementTable = MeasurementTable(self.ui.measurementTable, self.onMeasurementChosen)
         self.findingTable = FindingTable(self.ui.findingTable, self.onFindingChosen)
         self.followUpTable = FollowUpTable(self.ui.followUpTable)
+        self._wheelGuard.watch(uiWidget)
 
         # changes of one turn of the event loop are followed and measured once: selectors change for a moment while a scene does
         self._updateTimer = qt.QTimer()
@@ -257,7 +260,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.setParameterNode(None)
 
     def initializeParameterNode(self):
-        """Bind the panel to the parameter node; begin with the only study or the only segmentation there is."""
+        """Bind the panel to the parameter node; begin with the newest study where none is chosen."""
         self.setParameterNode(self.logic.getParameterNode())
         if self._parameterNode.study is None:
             studies = self.logic.studies()
@@ -500,7 +503,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self._dragging and live is not None and live.result is not None:
             self.measurementTable.show(live.result)  # the rest follows when the point is let go
             return
-        self.landmarkTable.show({side: empty_landmarks() if nodes is None else self.logic.landmarks(nodes, side) for side in Side})
+        self.landmarkTable.show({side: empty_landmarks() if nodes is None else nodes.readable_landmarks(side) for side in Side})
         result = None if live is None else live.result
         self.measurementTable.show(result)
         if not self._dragging:
@@ -840,15 +843,6 @@ class IFIMeasureLogic(ScriptedLoadableModuleLogic):
     def forget(self):
         """Forget all that is not in the scene: it is another one now."""
         self._lives = {}
-
-    def landmarks(self, nodes, side):
-        """Return one side's landmarks; those that cannot be read count as not placed (measuring says why)."""
-        from IFIMeasureLib.core.landmarks import empty_landmarks
-
-        try:
-            return nodes.landmarks(side)
-        except IFIMeasureError:
-            return empty_landmarks()
 
     def landmarkOf(self, markupsNode, index):
         """Return side and id of a control point, or None where it is no landmark."""

@@ -19,6 +19,7 @@ from ..core.measurements import MEASUREMENTS, MeasurementDefinition
 from ..core.reference_values import statements
 from ..core.study import StudyResult
 from ..core.values import Measured, Side, number_text, unit_text
+from .wheel import WheelGuard
 
 SIDES = (Side.RIGHT, Side.LEFT)
 """Order of the side columns: the patient's right on the left, as in an image."""
@@ -48,10 +49,11 @@ class SegmentTable:
     """Which segment is which structure; one combo box a segment.
 
     :param on_changed: called with segment id and structure name (empty for none) when a person chooses.
+    :param guard: keeps the mouse wheel from the combo boxes.
     """
 
-    def __init__(self, table: Any, on_changed: Callable[[str, str], None]) -> None:
-        self._table, self._on_changed = table, on_changed
+    def __init__(self, table: Any, on_changed: Callable[[str, str], None], guard: WheelGuard) -> None:
+        self._table, self._on_changed, self._guard = table, on_changed, guard
         self._rows: list[str] = []
         self._combos: dict[str, Any] = {}
         self._showing = False
@@ -76,6 +78,7 @@ class SegmentTable:
                 combo.addItems(self._titles)
                 combo.setToolTip(_("What this segment is taken for."))
                 combo.connect("currentIndexChanged(int)", self._handler(segment_id))
+                self._guard.watch(combo)
                 self._table.setCellWidget(row, 1, combo)
                 self._combos[segment_id] = combo
         for row, (segment_id, name, structure) in enumerate(segments):

@@ -138,7 +138,7 @@ class LiveStudy:
 
     def snap(self, side: Side, landmark_id: str) -> bool:
         """Move a landmark that a person placed onto the surface of its bone or tendon; returns whether it was moved."""
-        landmark = self.nodes.landmarks(side)[landmark_id]
+        landmark = self.nodes.readable_landmarks(side)[landmark_id]
         if self._prepared is None or landmark.state is not LandmarkState.MANUAL or landmark.position_ras_mm is None:
             return False
         place = self._prepared.snap(side, landmark_id, np.array(landmark.position_ras_mm))
@@ -149,13 +149,13 @@ class LiveStudy:
 
     def begin_drag(self) -> None:
         """Remember where the landmarks are before a person drags one."""
-        self._before_drag = self._landmarks()
+        self._before_drag = {side: self.nodes.readable_landmarks(side) for side in Side}
 
     def end_drag(self, snap: bool) -> None:
         """Snap what was dragged since :meth:`begin_drag`, where that is wanted."""
         before, self._before_drag = self._before_drag, {}
-        for side, landmarks in self._landmarks().items():
-            for key, landmark in landmarks.items():
+        for side in Side:
+            for key, landmark in self.nodes.readable_landmarks(side).items():
                 if snap and side in before and before[side][key].position_ras_mm != landmark.position_ras_mm:
                     self.snap(side, key)
 
@@ -194,7 +194,7 @@ class LiveStudy:
         keys = list(landmark_definitions())
         start = keys.index(landmark_id) + 1
         for where, order in ((side, keys[start:] + keys[:start]), (side.other, keys)):
-            landmarks = self.nodes.landmarks(where)
+            landmarks = self.nodes.readable_landmarks(where)
             for key in order:
                 if landmarks[key].state is LandmarkState.NOT_PLACED:
                     return where, key
@@ -247,7 +247,7 @@ class LiveStudy:
 
     def jump_to_landmark(self, side: Side, landmark_id: str) -> bool:
         """Center the slice views on a landmark; returns whether it is placed."""
-        place = self.nodes.landmarks(side)[landmark_id].position_ras_mm
+        place = self.nodes.readable_landmarks(side)[landmark_id].position_ras_mm
         if place is not None:
             jump_slices(self.nodes.scene, place)
         return place is not None

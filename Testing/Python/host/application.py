@@ -58,7 +58,7 @@ class EnumInt(int):
 
 
 def unwrap(value: Any) -> Any:
-    if isinstance(value, Wrapped):
+    if isinstance(value, (Wrapped, Derived)):
         return value._raw
     if isinstance(value, EnumInt):
         return value.member
@@ -179,8 +179,24 @@ class Wrapped:
     def children(self) -> tuple[Any, ...]:
         return tuple(wrap(c) for c in self._raw.children())
 
+    def className(self) -> str:
+        return str(self._raw.metaObject().className())
+
     def property(self, name: str) -> Any:
         return wrap(self._raw.property(name))
+
+
+class Derived:
+    """What a class of Python's own derives from where it says ``class Filter(qt.QObject)``."""
+
+    def __init__(self) -> None:
+        self._raw = _Filter()
+        self._raw.derived = self  # type: ignore[attr-defined]
+
+
+class _Filter(QtCore.QObject):
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        return bool(self.derived.eventFilter(wrap(watched), wrap(event)))  # type: ignore[attr-defined]
 
 
 class QtClass:
@@ -207,6 +223,8 @@ class QtModule(types.ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name == "QUiLoader":
             return UiLoader
+        if name == "QObject":
+            return Derived
         for source in (QtWidgets, QtGui, QtCore):
             if hasattr(source, name):
                 return QtClass(getattr(source, name))

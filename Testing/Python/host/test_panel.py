@@ -589,6 +589,22 @@ def test_escape_stops_placing_and_points_inside_and_is_left_to_others_otherwise(
     assert not placed.ui.placeButton.checked and placed.widget._escape.enabled
 
 
+def test_a_point_that_is_nowhere_is_told_and_nothing_else_stands_in_the_way(placed):
+    node = placed.live.nodes.landmark_node(Side.LEFT)
+    node.SetNthControlPointPosition(placed.live.index(Side.LEFT, "femoral_neck_center"), float("nan"), 0.0, 0.0)
+    placed.turn()
+    assert "'Left femoral neck center' is not a finite number; place the point again" in placed.ui.statusLabel.text
+    assert placed.state("femoral_neck_center", Side.LEFT) == "○ not placed" and placed.state("femoral_head_center", Side.LEFT) == "● from bones"
+    placed.choose("femoral_neck_center", Side.LEFT)
+    placed.widget.onJump()
+    assert "nothing to jump to" in placed.ui.howLabel.text
+    placed.widget.onDragStarted()
+    placed.widget.onDragEnded()
+    placed.ui.unsetButton.click()
+    placed.turn()
+    assert placed.ui.statusLabel.text == "" and placed.value("ifs_axial", Side.LEFT).endswith("mm")
+
+
 def test_what_a_person_places_in_another_module_is_not_stopped_by_leaving_this_one(placed):
     interaction = placed.scene.GetFirstNodeByClass("vtkMRMLInteractionNode")
     line = placed.scene.AddNewNodeByClass("vtkMRMLMarkupsLineNode")
@@ -1104,6 +1120,38 @@ def test_the_logic_works_without_a_panel_and_cleans_up_after_bad_input(panel):
     with pytest.raises(IFIMeasureError):
         logic.measure(panel.scene.AddNewNodeByClass("vtkMRMLSegmentationNode"))
     assert len(logic.studies()) == 1 and panel.scene.GetNumberOfNodes() <= count + 3
+
+
+def test_the_mouse_wheel_changes_no_list_and_no_number_of_the_panel(placed):
+    from PySide6 import QtCore, QtGui, QtWidgets
+
+    def turn_wheel_over(widget):
+        center = QtCore.QPointF(widget.rect().center())
+        wheel = QtGui.QWheelEvent(
+            center,
+            widget.mapToGlobal(center),
+            QtCore.QPoint(),
+            QtCore.QPoint(0, -120),
+            QtCore.Qt.MouseButton.NoButton,
+            QtCore.Qt.KeyboardModifier.NoModifier,
+            QtCore.Qt.ScrollPhase.NoScrollPhase,
+            False,
+        )
+        QtWidgets.QApplication.sendEvent(widget, wheel)
+
+    ui = placed.ui
+    lists = [ui.studySelector, ui.volumeSelector, ui.segmentationSelector, ui.secondVolumeSelector, ui.sexComboBox, ui.contrastComboBox]
+    lists += [ui.segmentTable.cellWidget(row, 1) for row in range(ui.segmentTable.rowCount)]
+    lists += [ui.findingTable.cellWidget(row, column) for row in range(ui.findingTable.rowCount) for column in (1, 2)]
+    numbers = [ui.ageSpinBox, ui.heightSpinBox, ui.weightSpinBox, ui.wcvSpinBox]
+    before = [box._raw.currentIndex() for box in lists] + [box.value for box in numbers]
+    for box in (*lists, *numbers):
+        turn_wheel_over(box._raw)
+    assert [box._raw.currentIndex() for box in lists] + [box.value for box in numbers] == before
+    free = QtWidgets.QComboBox()
+    free.addItems(["a", "b"])
+    turn_wheel_over(free)
+    assert free.currentIndex() == 1  # without the guard it does
 
 
 def test_every_control_has_a_tooltip_and_the_panel_fits_400_pixels(panel):
