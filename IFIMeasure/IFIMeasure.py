@@ -177,6 +177,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.weightSpinBox.connect("valueChanged(double)", self.onSubjectChanged)
         self.ui.dateLineEdit.connect("editingFinished()", self.onDateChanged)
         self.ui.followUpButton.connect("clicked()", self.onFollowUp)
+        self.ui.segmentEditorButton.connect("clicked()", self.onSegmentEditor)
         self.ui.totalSegmentatorButton.visible = hasattr(slicer.modules, "totalsegmentator")
         self.ui.totalSegmentatorButton.connect("clicked()", self.onTotalSegmentator)
         self.ui.placeFromBonesButton.connect("clicked()", self.onPlaceFromBones)
@@ -216,11 +217,15 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def enter(self):
         """Called each time the module is opened."""
-        self.initializeParameterNode()
+        self._inUse().initializeParameterNode()
 
     def exit(self):
         """Called each time another module is opened: markups stay, nothing is measured until the module is opened again."""
-        self._leave()
+        self._inUse()._leave()
+
+    def _inUse(self):
+        """Return the widget that is shown: after a reload the application may still call the one before."""
+        return getattr(slicer.modules, "IFIMeasureWidget", None) or self
 
     def onReload(self):
         """Reload the library as well as the module."""
@@ -392,6 +397,17 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._live.nodes.mapping = {**self._live.nodes.mapping, segmentId: structure}
             self.onBonesModified()
 
+    def onSegmentEditor(self):
+        """Go to the Segment Editor with this study's segmentation, a new one where there is none, and its volume."""
+        volume, segmentation = self._parameterNode.volume, self._parameterNode.segmentation
+        if segmentation is None:
+            segmentation = self._parameterNode.segmentation = self.logic.createSegmentation(volume)
+            self.update()  # the study takes it before the panel is left
+        slicer.util.selectModule("SegmentEditor")
+        editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
+        editor.setSegmentationNode(segmentation)
+        editor.setSourceVolumeNode(volume)
+
     def onTotalSegmentator(self):
         """Go to the TotalSegmentator extension, with this study's volume as its input."""
         volume = None if self._parameterNode is None else self._parameterNode.volume
@@ -513,6 +529,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.statusLabel.text = message or "\n".join(notes)
         self.ui.statusLabel.visible = bool(self.ui.statusLabel.text)
         hasBones = nodes is not None and nodes.segmentation is not None
+        self.ui.segmentEditorButton.enabled = hasBones or (nodes is not None and nodes.volume is not None)
         self.ui.placeFromBonesButton.enabled = hasBones
         self.ui.colorBonesCheckBox.enabled = hasBones
         for button in (self.ui.segmentMuscleButton, self.ui.insideButton, self.ui.outsideButton):
@@ -824,6 +841,13 @@ class IFIMeasureLogic(ScriptedLoadableModuleLogic):
         nodes.volume, nodes.segmentation = volume, segmentation
         return nodes
 
+    def createSegmentation(self, volumeNode):
+        """Add an empty segmentation on the grid of a volume; returns its node."""
+        node = self.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", self.scene.GenerateUniqueName(f"{volumeNode.GetName()} segmentation"))
+        node.CreateDefaultDisplayNodes()
+        node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+        return node
+
     def live(self, record):
         """Return the LiveStudy of a record node (always the same one), or None for None."""
         from IFIMeasureLib.mrml.live import LiveStudy
@@ -1008,7 +1032,7 @@ class IFIMeasureTest(ScriptedLoadableModuleTest):
         self.delayDisplay(_("Trying the panel"))
         slicer.util.selectModule("IFIMeasure")
         *volumes, segmentation = makeSampleData()
-        widget = slicer.modules.ifimeasure.widgetRepresentation().self()
+        widget = slicer.modules.ifimeasure.widgetRepresentation().self()._inUse()
         ui = widget.ui
         ui.volumeSelector.setCurrentNode(volumes[0])
         ui.segmentationSelector.setCurrentNode(segmentation)

@@ -545,6 +545,7 @@ class ScriptedLoadableModuleWidget:
         self.moduleName = type(self).__name__.removesuffix("Widget")
         self.parent = parent if parent is not None else wrap(WidgetParent())
         self.layout = wrap(self.parent._raw.layout())
+        setattr(slicer.modules, f"{self.moduleName}Widget", self)
 
     def resourcePath(self, name: str) -> str:
         path = pathlib.Path(sys.modules[type(self).__module__].__file__).parent / "Resources" / name

@@ -743,6 +743,28 @@ def test_what_a_reader_found_is_kept_with_the_study_and_exported(placed, tmp_pat
     assert placed.live.nodes.findings == {}
 
 
+def test_the_segment_editor_is_opened_with_the_studys_segmentation_or_a_new_one(panel, monkeypatch):
+    chosen, opened = {}, []
+    editor = types.SimpleNamespace(setSegmentationNode=lambda node: chosen.update(segmentation=node), setSourceVolumeNode=lambda node: chosen.update(volume=node))
+    widget = types.SimpleNamespace(editor=editor)
+    slicer.modules.segmenteditor = types.SimpleNamespace(widgetRepresentation=lambda: types.SimpleNamespace(self=lambda: widget))
+    monkeypatch.setattr(slicer.util, "selectModule", lambda name: opened.append(name) or panel.leave(), raising=False)
+    assert not panel.ui.segmentEditorButton.enabled
+    nodes = add_sample(panel.scene)
+    panel.ui.volumeSelector.setCurrentNode(nodes["t1"])
+    panel.turn()
+    panel.ui.segmentEditorButton.click()
+    made = chosen["segmentation"]
+    assert opened == ["SegmentEditor"] and chosen["volume"] is nodes["t1"] and made.GetName() == "IFI hip phantom T1 segmentation"
+    assert made.GetNodeReference("referenceImageGeometryRef") is nodes["t1"]
+    panel.enter()
+    assert panel.ui.segmentationSelector.currentNode() is made and len(panel.widget.logic.studies()) == 1
+    panel.ui.segmentationSelector.setCurrentNode(nodes["segmentation"])
+    panel.turn()
+    panel.ui.segmentEditorButton.click()
+    assert chosen["segmentation"] is nodes["segmentation"]
+
+
 def test_totalsegmentator_is_offered_where_it_is_installed(panel, monkeypatch):
     assert not panel.ui.totalSegmentatorButton.visible
     chosen, opened = [], []
@@ -1081,6 +1103,21 @@ def test_reload_drops_the_library_so_that_it_is_loaded_anew(panel):
         assert not [name for name in sys.modules if name.split(".")[0] == "IFIMeasureLib"]
     finally:
         sys.modules.update(kept)
+
+
+def test_after_a_reload_the_new_panel_is_bound_and_let_go_though_the_application_calls_the_old_one(placed):
+    old = placed.widget
+    node = placed.live.nodes.landmark_node(Side.LEFT)
+    old.cleanup()
+    new = placed.widget = placed.module.IFIMeasureWidget(placed.parent)  # what slicer.util.reloadScriptedModule does
+    new.setup()
+    placed.turn()
+    assert "mm" in placed.value("ifs_axial", Side.LEFT) and node.HasObserver(node.PointStartInteractionEvent)
+    old.exit()
+    assert new._observed == [] and not node.HasObserver(node.PointStartInteractionEvent)
+    old.enter()
+    placed.turn()
+    assert new._live is not None and old._live is None and node.HasObserver(node.PointStartInteractionEvent)
 
 
 def test_the_sample_registers_with_thumbnail_and_checksum_and_loads(panel):
