@@ -67,6 +67,7 @@ class Found:
 
 
 _Section = tuple[float, Array, Array]
+_CROSS = scipy.ndimage.generate_binary_structure(2, 1)
 
 
 class BoneField:
@@ -140,29 +141,37 @@ class BoneField:
 
     def _section(self, origin: Array, normal: Array, half_mm: float, step_mm: float) -> _Section | None:
         normal = normal / np.linalg.norm(normal)
-        u = np.cross(normal, [0.0, 1.0, 0.0])
-        u = u / np.linalg.norm(u)
-        v = np.cross(normal, u)
-        n = int(half_mm / step_mm)
-        offsets = step_mm * np.arange(-n, n + 1)
+        x, y, z = normal
+        u = np.array([-z, 0.0, x]) / np.hypot(x, z)
+        v = np.array([y * u[2], z * u[0] - x * u[2], -y * u[0]])
         start, along_u, along_v = self._inverse[:3, :3] @ origin + self._inverse[:3, 3], self._inverse[:3, :3] @ u, self._inverse[:3, :3] @ v
-        ijk = start[:, None, None] + along_u[:, None, None] * offsets[:, None] + along_v[:, None, None] * offsets
-        phi = self._at(ijk)
-        labels, count = scipy.ndimage.label(phi > 0)
+        whole = int(half_mm / step_mm)
+        for n in (int(0.6 * whole), whole):  # most sections lie whole in the smaller window, which tells the same of them
+            offsets = step_mm * np.arange(-n, n + 1)
+            ijk = start[:, None, None] + along_u[:, None, None] * offsets[:, None] + along_v[:, None, None] * offsets
+            phi = self._at(ijk)
+            labels, count = scipy.ndimage.label(phi > 0, _CROSS)
+            if not count:
+                continue
+            nearest = labels[n, n]
+            if not nearest:
+                inside = np.argwhere(labels)
+                nearest = labels[tuple(inside[((inside - n) ** 2).sum(1).argmin()])]
+            chosen = labels == nearest
+            if not (chosen[[0, -1]].any() or chosen[:, [0, -1]].any()):
+                break
         if not count:
             return None
-        inside = np.argwhere(labels > 0)
-        nearest = inside[((inside - n) ** 2).sum(1).argmin()]
-        chosen = scipy.ndimage.binary_dilation(labels == labels[tuple(nearest)])
+        chosen = scipy.ndimage.binary_dilation(chosen, _CROSS)
         i, j = np.nonzero(chosen)
         if self._crosses_border(origin + offsets[i, None] * u + offsets[j, None] * v):
             return None
-        weight = np.where(chosen, np.clip(phi / step_mm + 0.5, 0.0, 1.0), 0.0)
+        weight = np.clip(phi[i, j] / step_mm + 0.5, 0.0, 1.0)
+        places = np.stack([offsets[i], offsets[j]])
         total = weight.sum()
-        at = np.array([(weight.sum(1) * offsets).sum(), (weight.sum(0) * offsets).sum()]) / total
-        du, dv = offsets[:, None] - at[0], offsets[None, :] - at[1]
-        moments = np.array([[(weight * du * du).sum(), (weight * du * dv).sum()], [(weight * du * dv).sum(), (weight * dv * dv).sum()]])
-        return float(total * step_mm**2), origin + at[0] * u + at[1] * v, moments / total
+        at = places @ weight / total
+        places -= at[:, None]
+        return float(total * step_mm**2), origin + at[0] * u + at[1] * v, (places * weight) @ places.T / total
 
     def _crosses_border(self, points: Array) -> bool:
         """Whether points (N, 3) reach beyond an image face that the bone touches."""
@@ -255,20 +264,27 @@ def _fit_sphere(p: Array, n: Array, center: Array, radius: float) -> tuple[Array
     used = np.zeros(0, int)
     for tolerance in (3.0, 2.5, 2.0, 1.5, 1.5, 1.2, 1.2, 1.2):
         offset = p - center
-        distance = np.maximum(np.linalg.norm(offset, axis=1), 1e-6)
-        aligned = (offset * n).sum(1) > 0.85 * distance
+        distance = _lengths(offset)
+        aligned = np.einsum("ij,ij->i", offset, n) > 0.85 * distance
         used = np.flatnonzero((np.abs(distance - radius) < tolerance) & aligned)
         if len(used) < 30:
             return None
+        near = p[used]
+        design = np.full((len(near), 4), -1.0)
         for _ in range(3):
-            offset = p[used] - center
-            distance = np.maximum(np.linalg.norm(offset, axis=1), 1e-6)
-            design = np.column_stack([-offset / distance[:, None], -np.ones(len(used))])
-            change, *_ = np.linalg.lstsq(design, radius - distance, rcond=None)
+            offset = near - center
+            distance = _lengths(offset)
+            design[:, :3] = offset / -distance[:, None]
+            change = np.linalg.lstsq(design.T @ design, design.T @ (radius - distance), rcond=None)[0]
             center, radius = center + change[:3], radius + float(change[3])
         if not 8.0 < radius < 45.0:
             return None
     return center, radius, _covered_fraction((p[used] - center) / radius)
+
+
+def _lengths(vectors: Array) -> Array:
+    """Lengths of vectors (N, 3), never quite 0."""
+    return np.asarray(np.maximum(np.sqrt(np.einsum("ij,ij->i", vectors, vectors)), 1e-6))
 
 
 def _covered_fraction(directions: Array) -> float:
