@@ -171,6 +171,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._updateTimer.interval = 0
         self._updateTimer.connect("timeout()", self.update)
 
+        self.ui.studySelector.connect("nodeAddedByUser(vtkMRMLNode*)", self.onStudyAdded)
         self.ui.sexComboBox.connect("currentIndexChanged(int)", self.onSubjectChanged)
         self.ui.ageSpinBox.connect("valueChanged(int)", self.onSubjectChanged)
         self.ui.heightSpinBox.connect("valueChanged(double)", self.onSubjectChanged)
@@ -289,6 +290,13 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onParametersModified(self, caller=None, event=None):
         """A choice has changed, by the person or by a loaded scene."""
         self._updateTimer.start()
+
+    def onStudyAdded(self, node):
+        """A node that was made with the selector's menu becomes a study; other modules' nodes of its class are none."""
+        from IFIMeasureLib.mrml.study_nodes import RECORD_ATTRIBUTE
+
+        node.SetAttribute(*RECORD_ATTRIBUTE)
+        self.ui.studySelector.setCurrentNode(node)
 
     def _followStudy(self):
         """Keep the chosen study, its volume and its segmentation in step: a study that was chosen brings its own."""

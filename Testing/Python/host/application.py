@@ -285,6 +285,7 @@ class NodeComboBox(QtWidgets.QComboBox):
 
     API = API["qMRMLNodeComboBox"]
     currentNodeChanged = QtCore.Signal(object)
+    nodeAddedByUser = QtCore.Signal(object)
 
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
@@ -370,13 +371,10 @@ class NodeComboBox(QtWidgets.QComboBox):
         self._scene.RemoveNode(self._node)
 
     def addNode(self) -> None:
-        node = self._scene.CreateNodeByClass(self._types[0])
-        node.UnRegister(None)
-        for _kind, name, value in self._attributes:
-            node.SetAttribute(name, value)
-        node.SetName("Study")
-        self._scene.AddNode(node)
+        """What the menu does. Whether the application gives the node the attributes that it is filtered by is not relied on."""
+        node = self._scene.AddNewNodeByClass(self._types[0], "Study")
         self.setCurrentNode(node)
+        self.nodeAddedByUser.emit(node)
 
 
 CUSTOM = {"ctkCollapsibleButton": CollapsibleButton, "ctkPathLineEdit": PathLineEdit, "qMRMLNodeComboBox": NodeComboBox, "qMRMLWidget": MRMLWidget}
