@@ -459,6 +459,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             wasBlocked = self.ui.placeButton.blockSignals(True)
             self.ui.placeButton.checked = placing
             self.ui.placeButton.blockSignals(wasBlocked)
+        self._updateTimer.start()
 
     def update(self):
         """Follow what was chosen, measure again and show it. Errors of the study are said in place; nothing pops up while a person works."""
@@ -484,6 +485,8 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         message = ""
         self._busy = True
         try:
+            if not live.is_placing():
+                live.put_back()
             if placed is not None and self._parameterNode.snapToSurface:
                 live.snap(*placed)
             if self._dragging or live.has_landmarks():

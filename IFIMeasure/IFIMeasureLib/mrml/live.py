@@ -38,6 +38,7 @@ class LiveStudy:
         self._measured: object = None
         self._colored: object = None
         self._before_drag: dict[Side, LandmarkSet] = {}
+        self._taken_up: tuple[Side, str, Landmark] | None = None
 
     # -- bones
 
@@ -67,6 +68,7 @@ class LiveStudy:
 
         :raises IFIMeasureError: with one sentence for the person.
         """
+        self.stop_placing()
         person = self._landmarks()
         self.result = self.prepare(progress).measure(person, progress=progress)
         self.nodes.show(self.result)
@@ -115,6 +117,8 @@ class LiveStudy:
 
     def unset(self, side: Side, landmark_id: str) -> None:
         """Take a landmark away: not placed."""
+        if self._taken_up is not None and self._taken_up[:2] == (side, landmark_id):
+            self._taken_up = None
         self._write(side, landmark_id, Landmark(LandmarkState.NOT_PLACED))
 
     def mark_missing(self, side: Side, landmark_id: str) -> None:
@@ -165,15 +169,25 @@ class LiveStudy:
         """Let the next click in a view place a landmark. A point that is there already is taken up and placed anew."""
         node = self.nodes.landmark_node(side)
         index = self.index(side, landmark_id)
+        self.stop_placing()
+        landmark = self.nodes.readable_landmarks(side)[landmark_id]
         if node.GetNthControlPointPositionStatus(index) != slicer.vtkMRMLMarkupsNode.PositionUndefined:
             self.unset(side, landmark_id)
+            self._taken_up = (side, landmark_id, landmark)
         node.SetControlPointPlacementStartIndex(index)
         _place_into(node)
 
     def stop_placing(self) -> None:
         """Leave the place mode, where it is for this study; what else a person places is theirs."""
         if self.takes_clicks():
-            _singleton(self.nodes.scene, "vtkMRMLInteractionNode").SetCurrentInteractionMode(slicer.vtkMRMLInteractionNode.ViewTransform)
+            _leave_place_mode(self.nodes.scene)
+        self.put_back()
+
+    def put_back(self) -> None:
+        """Put a landmark back that was taken up to be placed anew, where no click has placed it. Not while a click would."""
+        taken, self._taken_up = self._taken_up, None
+        if taken is not None and self.nodes.readable_landmarks(taken[0])[taken[1]].state is LandmarkState.NOT_PLACED:
+            self._write(*taken)
 
     def is_placing(self) -> bool:
         """Whether a click in a view would place one of this study's landmarks."""
@@ -317,10 +331,18 @@ def follow_studies(lives: list[LiveStudy], wcv_percent: float, together: bool, p
 def _place_into(node: Any) -> None:
     """Let clicks in the views place points of a markups node, until the place mode is left."""
     selection, interaction = _singleton(node.GetScene(), "vtkMRMLSelectionNode"), _singleton(node.GetScene(), "vtkMRMLInteractionNode")
+    _leave_place_mode(node.GetScene())
     selection.SetReferenceActivePlaceNodeClassName(node.GetClassName())
     selection.SetActivePlaceNodeID(node.GetID())
     interaction.SetPlaceModePersistence(1)
     interaction.SetCurrentInteractionMode(slicer.vtkMRMLInteractionNode.Place)
+
+
+def _leave_place_mode(scene: Any) -> None:
+    """Let clicks place nothing. Only then do views let go of the point that follows the mouse: the next click would place that one."""
+    interaction = _singleton(scene, "vtkMRMLInteractionNode")
+    if interaction.GetCurrentInteractionMode() == slicer.vtkMRMLInteractionNode.Place:
+        interaction.SetCurrentInteractionMode(slicer.vtkMRMLInteractionNode.ViewTransform)
 
 
 def _singleton(scene: Any, kind: str) -> Any:

@@ -493,6 +493,66 @@ def test_clicks_in_slicers_own_slice_view_place_landmarks_one_after_the_other(pl
     assert placed.live.nodes.landmark_node(Side.LEFT).GetNumberOfControlPoints() == points
 
 
+def test_a_landmark_chosen_while_another_is_being_placed_gets_the_click_meant_for_it(placed, view):
+    first, then = "greater_trochanter_tip", "quadratus_femur_superior"
+    before = placed.live.nodes.landmarks(Side.LEFT)
+    for side, key, place in ((Side.LEFT, then, (330, 300)), (Side.RIGHT, then, (180, 300))):
+        placed.choose(first, Side.LEFT)
+        placed.ui.placeButton.click()
+        view.node.JumpSliceByCentering(-90.0, 0.0, 0.0)
+        view.does("MouseMoveEvent", 200, 210)  # the other one follows the mouse already
+        placed.turn()
+        placed.choose(key, side)
+        view.node.JumpSliceByCentering(-90.0, 0.0, 0.0)
+        view.click(*place)
+        assert placed.live.nodes.landmarks(side)[key].position_ras_mm == pytest.approx(view.ras(*place), abs=0.01)
+        assert placed.state(key, side) == "◆ by hand"
+        assert not placed.ui.placeButton.checked  # the first one was put back, so none is left to place
+    for key, landmark in before.items():
+        assert key == then or placed.live.nodes.landmarks(Side.LEFT)[key] == landmark, key
+
+
+@pytest.mark.parametrize("way", ["escape", "right click", "button", "place from bones", "leaving"])
+def test_a_landmark_taken_up_and_not_placed_anew_is_put_back(placed, view, way):
+    node = placed.live.nodes.landmark_node(Side.LEFT)
+    node.SetNthControlPointPositionWorld(placed.live.index(Side.LEFT, "greater_trochanter_tip"), -100.0, -5.0, 20.0)
+    placed.turn()
+    before = placed.live.nodes.landmarks(Side.LEFT)
+    placed.choose("greater_trochanter_tip", Side.LEFT)
+    placed.ui.placeButton.click()
+    view.does("MouseMoveEvent", 200, 210)
+    placed.turn()
+    assert placed.state("greater_trochanter_tip", Side.LEFT) == "○ not placed"
+    if way == "escape":
+        placed.widget._escape._raw.activated.emit()
+    elif way == "right click":
+        view.click(220, 220, "Right")
+    elif way == "button":
+        placed.ui.placeButton.click()
+    elif way == "place from bones":
+        placed.place()
+    else:
+        live = placed.live
+        placed.leave()
+        assert live.nodes.landmarks(Side.LEFT) == before
+        placed.enter()
+    placed.turn()
+    view.does("MouseMoveEvent", 240, 250)  # nothing follows the mouse any more
+    placed.turn()
+    assert placed.live.nodes.landmarks(Side.LEFT) == before
+    assert placed.state("greater_trochanter_tip", Side.LEFT) == "◆ by hand"
+
+
+def test_a_landmark_unset_while_it_is_being_placed_stays_so(placed, view):
+    placed.choose("greater_trochanter_tip", Side.LEFT)
+    placed.ui.placeButton.click()
+    placed.ui.unsetButton.click()
+    placed.turn()
+    placed.widget._escape._raw.activated.emit()
+    placed.turn()
+    assert placed.state("greater_trochanter_tip", Side.LEFT) == "○ not placed"
+
+
 def test_a_point_dragged_in_slicers_own_slice_view_is_measured_at_every_step(placed, view):
     node = placed.live.nodes.landmark_node(Side.LEFT)
     place = np.array(node.GetNthControlPointPositionWorld(placed.live.index(Side.LEFT, "femoral_neck_center")))
