@@ -252,18 +252,17 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onNodeRemoved(self, caller, event, node=None):
         if self._live is None or slicer.mrmlScene.IsClosing():
             return
+        if self._escape.enabled and not self._live.takes_clicks():
+            self._live.abandon_placing()  # what was being placed into is gone
         if node is not None and node is self._live.nodes.record:  # the study is gone: what was chosen for it is not to begin another one
             self._parameterNode.volume, self._parameterNode.segmentation = None, None
             self._observeStudy(None)
         self._updateTimer.start()
 
     def _leave(self):
-        self._updateTimer.stop()
-        self._escape.enabled = False
-        if self._live is not None:
-            self._live.stop_placing()
         self._observeStudy(None)
         self.setParameterNode(None)
+        self._updateTimer.stop()
 
     def initializeParameterNode(self):
         """Bind the panel to the parameter node; begin with the newest study where none is chosen."""
@@ -320,13 +319,16 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._observeStudy(live)
 
     def _observeStudy(self, live):
-        """Watch landmarks, bones and plots of one study and of no other."""
+        """Watch landmarks, bones and plots of one study and of no other; what was being placed in another one ends."""
+        if self._live is not None and self._live is not live:
+            self._live.stop_placing()
         for node, event, method in self._observed:
             if self.hasObserver(node, event, method):
                 self.removeObserver(node, event, method)
         self._observed, self._plots = [], []
         self._live = live
         self._dragging = False
+        self.onPlacingChanged()
         if live is None:
             return
         markups = slicer.vtkMRMLMarkupsNode
@@ -562,7 +564,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self._live is not None:
             self._live.jump_to_landmark(side, landmarkId)
             if self.ui.placeButton.checked:
-                self._live.start_placing(side, landmarkId)
+                self._startPlacing(side, landmarkId)
 
     def onLandmarkActivated(self, side, landmarkId):
         self.ui.placeButton.checked = True
@@ -584,10 +586,14 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self._live is None or chosen is None:
             return
         if checked:
-            with self._showErrors(_("The landmark cannot be placed.")):
-                self._live.start_placing(*chosen)
+            self._startPlacing(*chosen)
         else:
             self._live.stop_placing()
+
+    def _startPlacing(self, side, landmarkId):
+        with self._showErrors(_("The landmark cannot be placed.")):
+            self._live.start_placing(side, landmarkId)
+        self.onPlacingChanged()
 
     def onEscape(self):
         """Esc stops placing, wherever the keyboard is."""
@@ -602,7 +608,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             return
         self.landmarkTable.choose(*following)
         self._showLandmark(*following)
-        self._live.start_placing(*following)
+        self._startPlacing(*following)
 
     def onJump(self):
         side, landmarkId = self.landmarkTable.chosen

@@ -183,10 +183,17 @@ class LiveStudy:
             _leave_place_mode(self.nodes.scene)
         self.put_back()
 
+    def abandon_placing(self) -> None:
+        """Leave the place mode where the study, or its list of landmarks, is no longer in the scene; nothing is put back."""
+        self._taken_up = None
+        _leave_place_mode(self.nodes.scene)
+
     def put_back(self) -> None:
         """Put a landmark back that was taken up to be placed anew, where no click has placed it. Not while a click would."""
         taken, self._taken_up = self._taken_up, None
-        if taken is not None and self.nodes.readable_landmarks(taken[0])[taken[1]].state is LandmarkState.NOT_PLACED:
+        if taken is None or self.nodes.node(f"landmarks_{taken[0].value}") is None:
+            return  # a list that someone has removed is not made anew for it
+        if self.nodes.readable_landmarks(taken[0])[taken[1]].state is LandmarkState.NOT_PLACED:
             self._write(*taken)
 
     def is_placing(self) -> bool:

@@ -665,6 +665,48 @@ def test_a_point_that_is_nowhere_is_told_and_nothing_else_stands_in_the_way(plac
     assert placed.ui.statusLabel.text == "" and placed.value("ifs_axial", Side.LEFT).endswith("mm")
 
 
+@pytest.mark.parametrize("removed", ["study", "list"])
+def test_what_is_removed_while_it_is_being_placed_is_not_made_anew(placed, removed):
+    placed.choose("greater_trochanter_tip", Side.LEFT)
+    placed.ui.placeButton.click()
+    lists = placed.scene.GetNumberOfNodesByClass("vtkMRMLMarkupsFiducialNode")
+    if removed == "study":
+        placed.ui.studySelector.removeCurrentNode()
+        placed.turn()
+        assert placed.scene.GetNumberOfNodesByClass("vtkMRMLMarkupsFiducialNode") == lists
+    else:
+        placed.scene.RemoveNode(placed.live.nodes.landmark_node(Side.LEFT))
+        placed.turn()
+        assert all(placed.state(key, Side.LEFT) in ("○ not placed", "✕ missing") for key in ROW)
+    assert not placed.ui.placeButton.checked and APP.HOST.errors == []
+    interaction = placed.scene.GetFirstNodeByClass("vtkMRMLInteractionNode")
+    assert interaction.GetCurrentInteractionMode() == interaction.ViewTransform
+
+
+def test_choosing_another_study_ends_placing_in_the_first(placed):
+    first = placed.live
+    before = first.nodes.landmarks(Side.LEFT)
+    placed.choose("greater_trochanter_tip", Side.LEFT)
+    placed.ui.placeButton.click()
+    placed.ui.studySelector.addNode()
+    placed.turn()
+    interaction = placed.scene.GetFirstNodeByClass("vtkMRMLInteractionNode")
+    assert interaction.GetCurrentInteractionMode() == interaction.ViewTransform
+    assert not placed.ui.placeButton.checked and not placed.widget._escape.enabled
+    assert first.nodes.landmarks(Side.LEFT) == before
+
+
+def test_a_landmark_that_someone_took_out_of_the_list_cannot_be_placed_and_that_is_said(placed):
+    node = placed.live.nodes.landmark_node(Side.LEFT)
+    node.SetNthControlPointLabel(placed.live.index(Side.LEFT, "greater_trochanter_tip"), "mine")
+    placed.turn()
+    placed.choose("greater_trochanter_tip", Side.LEFT)
+    assert APP.HOST.errors == []
+    placed.ui.placeButton.click()
+    assert "is no longer in the list; delete the list, and a whole one is made" in APP.HOST.errors.pop()
+    assert not placed.ui.placeButton.checked
+
+
 def test_what_a_person_places_in_another_module_is_not_stopped_by_leaving_this_one(placed):
     interaction = placed.scene.GetFirstNodeByClass("vtkMRMLInteractionNode")
     line = placed.scene.AddNewNodeByClass("vtkMRMLMarkupsLineNode")
