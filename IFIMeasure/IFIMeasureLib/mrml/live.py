@@ -205,10 +205,10 @@ class LiveStudy:
         return self.is_placing() or self._places_into("strokes_inside", "strokes_outside")
 
     def _places_into(self, *roles: str) -> bool:
-        interaction = _singleton(self.nodes.scene, "vtkMRMLInteractionNode")
+        if not _in_place_mode(self.nodes.scene):
+            return False
         active = _singleton(self.nodes.scene, "vtkMRMLSelectionNode").GetActivePlaceNodeID()
-        ours = [node.GetID() for node in (self.nodes.node(role) for role in roles) if node is not None]
-        return interaction.GetCurrentInteractionMode() == slicer.vtkMRMLInteractionNode.Place and active in ours
+        return active in [node.GetID() for node in (self.nodes.node(role) for role in roles) if node is not None]
 
     def next_unplaced(self, side: Side, landmark_id: str) -> tuple[Side, str] | None:
         """Return the next landmark that is not placed: further down this side's list, then from its top, then the other side's."""
@@ -347,9 +347,13 @@ def _place_into(node: Any) -> None:
 
 def _leave_place_mode(scene: Any) -> None:
     """Let clicks place nothing. Only then do views let go of the point that follows the mouse: the next click would place that one."""
-    interaction = _singleton(scene, "vtkMRMLInteractionNode")
-    if interaction.GetCurrentInteractionMode() == slicer.vtkMRMLInteractionNode.Place:
-        interaction.SetCurrentInteractionMode(slicer.vtkMRMLInteractionNode.ViewTransform)
+    if _in_place_mode(scene):
+        _singleton(scene, "vtkMRMLInteractionNode").SetCurrentInteractionMode(slicer.vtkMRMLInteractionNode.ViewTransform)
+
+
+def _in_place_mode(scene: Any) -> bool:
+    interaction = scene.GetFirstNodeByClass("vtkMRMLInteractionNode")  # none where nobody has a mouse
+    return interaction is not None and interaction.GetCurrentInteractionMode() == slicer.vtkMRMLInteractionNode.Place
 
 
 def _singleton(scene: Any, kind: str) -> Any:
