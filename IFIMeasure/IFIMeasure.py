@@ -557,7 +557,6 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onPlaceFromBones(self):
         with self._showErrors(_("The landmarks could not be placed.")), self._progress(_("Placing landmarks")) as progress:
             self._live.place_from_bones(progress)
-        self._updateTimer.start()
 
     def onLandmarkChosen(self, side, landmarkId):
         self._showLandmark(side, landmarkId)
@@ -640,7 +639,6 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onSegmentMuscle(self):
         with self._showErrors(_("The quadratus femoris could not be segmented.")), self._progress(_("Segmenting")) as progress:
             self._live.segment_muscles(progress)
-        self._updateTimer.start()
 
     def onInsidePoints(self):
         self._live.start_stroke("inside")
@@ -655,7 +653,6 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             changes = self.logic.followUp(self.ui.wcvSpinBox.value, self.ui.togetherCheckBox.checked, progress)
             self.followUpTable.show(changes.rows)
             self.ui.followUpLabel.text = "\n".join(changes.warnings)
-        self._updateTimer.start()
 
     # -- measurements and views
 
@@ -825,6 +822,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             yield say
         finally:
             self._busy = False
+            self._updateTimer.start()  # for what has changed meanwhile
             dialog.close()
             dialog.deleteLater()
 
@@ -956,6 +954,7 @@ class IFIMeasureLogic(ScriptedLoadableModuleLogic):
             raise IFIMeasureError(_("Nothing has been measured yet; press 'Place from bones' first."))
         folder = folder.expanduser().absolute()
         outputs.refuse_overwriting(folder, replace)
+        live.stop_placing()  # a landmark that is just being placed anew would be missing
         result = live.update(progress=progress)
         if "dicom" in formats and result.volume is not None:
             result = result.of_files(self.dicomFiles(live.nodes.volume))

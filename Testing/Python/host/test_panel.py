@@ -963,6 +963,23 @@ def test_export_writes_the_files_of_the_command_line_and_refuses_in_one_sentence
     assert APP.HOST.errors == []
 
 
+def test_a_landmark_that_is_just_being_placed_anew_is_not_missing_in_an_export(placed, tmp_path):
+    placed.choose("femoral_neck_center", Side.LEFT)
+    placed.ui.placeButton.click()
+    placed.turn()
+    assert placed.value("neck_shaft_angle", Side.LEFT) == "–"
+    placed.ui.exportFolderSelector.currentPath = str(tmp_path / "out")
+    for box in (placed.ui.exportSceneCheckBox, placed.ui.exportReportCheckBox, placed.ui.exportSegmentationCheckBox):
+        box.checked = False
+    placed.ui.exportButton.click()
+    placed.turn()
+    assert APP.HOST.errors == [] and not placed.ui.placeButton.checked
+    with (tmp_path / "out" / "measurements.csv").open(encoding="utf-8", newline="") as stream:
+        values = {(row["measurement"], row["side"]): row["value"] for row in csv.DictReader(stream)}
+    assert float(values["neck_shaft_angle", "left"]) == pytest.approx(127.0, abs=1.0)
+    assert placed.value("neck_shaft_angle", Side.LEFT) != "–"
+
+
 def test_dicom_refers_to_the_files_that_the_volume_was_loaded_from(panel, tmp_path, monkeypatch):
     pytest.importorskip("highdicom", reason="the package highdicom is not installed")
     dicom, path = write_sample_study(tmp_path / "sample", Phantom(seed=1), sample_grid((1.0, 1.0, 4.0)))
