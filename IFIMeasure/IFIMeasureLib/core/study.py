@@ -13,7 +13,7 @@ import numpy as np
 from .anatomy import Structure, definitions, structure_from_name
 from .findings import Findings
 from .imaging import Grid, Mask, Segmentation, SegmentRef, Volume, cropped
-from .landmarks import NOT_PLACED, Landmark, LandmarkSet, LandmarkState, empty_landmarks, landmark_definitions, merge, position
+from .landmarks import NOT_PLACED, Landmark, LandmarkSet, LandmarkState, empty_landmarks, landmark_definitions, landmark_label, merge, position
 from .measurements import MEASUREMENTS, HipData, MeasurementDefinition, measure_hip, measure_pair
 from .muscle import CORNERS, Levels, Strokes, fill_between, muscle_region, on_grid, partial_volume_ml, resampled, segment_muscle, signal_levels, split_joint
 from .muscle import Region as MuscleRegion
@@ -347,6 +347,8 @@ class PreparedStudy:
         """
         say = progress or (lambda text: None)
         placed = {side: _place(bones, (person or {}).get(side), fill) for side, bones in self.bones.items()}
+        heads = {side: to_ras(bones.found.points["femoral_head_center"], side) for side, bones in self.bones.items() if "femoral_head_center" in bones.found.points}
+        _refuse_other_side({side: landmarks for side, (landmarks, _) in placed.items()}, heads)
         frame, frame_name = _pelvis_frame({side: landmarks for side, (landmarks, _) in placed.items()})
         data: dict[Side, HipData] = {}
         for side, bones in self.bones.items():
@@ -513,6 +515,8 @@ def measure_landmarks(landmarks: dict[Side, LandmarkSet], subject: Subject | Non
 
     :param landmarks: of one or both sides, RAS millimeter.
     """
+    heads = {side: head for side, points in landmarks.items() if (head := position(points, "femoral_head_center")) is not None}
+    _refuse_other_side(landmarks, heads)
     frame, frame_name = _pelvis_frame(landmarks)
     reason = NotMeasurable("there is no segmentation of the bones; a space is measured between their surfaces.", ("hip", "femur"))
     about = subject or Subject()
@@ -567,6 +571,22 @@ def _place(bones: _Bones, person: LandmarkSet | None, fill: bool) -> tuple[Landm
     if not fill:
         landmarks.update(dict.fromkeys(_unplaced(person), NOT_PLACED))
     return landmarks, found
+
+
+def _refuse_other_side(landmarks: dict[Side, LandmarkSet], heads: dict[Side, Array]) -> None:
+    """Refuse landmarks that a person has placed on the other hip: they would give numbers that look like any others.
+
+    :param heads: centers of the femoral heads, RAS millimeter; nothing is refused where one is not known.
+    """
+    if len(heads) < 2:
+        return
+    if heads[Side.RIGHT][0] <= heads[Side.LEFT][0]:
+        raise IFIMeasureError("left and right are swapped: the right femoral head center lies to the patient's left of the other, or on it; place them again.")
+    for side, points in landmarks.items():
+        for key, landmark in points.items():
+            place = position(points, key)
+            if landmark.state is LandmarkState.MANUAL and place is not None and np.linalg.norm(place - heads[side]) > np.linalg.norm(place - heads[side.other]):
+                raise IFIMeasureError(f"{landmark_label(side, key)}: it was placed on the {side.other.value} hip; place it again, or mark it as missing.")
 
 
 def refuse_without_trochanter(study: StudyResult) -> None:

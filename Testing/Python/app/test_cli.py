@@ -110,6 +110,20 @@ def test_a_landmark_moved_by_a_person_wins_and_moves_what_hangs_on_it(demo, tmp_
     assert origins["femoral_head_center"].state.value == "manual" and origins["lesser_trochanter_tip"].state.value == "automatic"
 
 
+def test_a_landmark_placed_on_the_other_hip_is_refused_and_nothing_is_written(demo, tmp_path, capsys):
+    folder, _ = demo
+    document = json.loads((folder / "landmarks_left.mrk.json").read_text())
+    for point in document["markups"][0]["controlPoints"]:
+        if point["label"] == "Left femoral neck center":
+            point["position"][0] *= -1.0  # on the right neck
+            point["description"] = ""
+    (tmp_path / "moved.mrk.json").write_text(json.dumps(document))
+    arguments = ["measure", "--segmentation", str(folder / "sample" / "segmentation.seg.nrrd"), "--landmarks", str(tmp_path / "moved.mrk.json")]
+    assert main([*arguments, "--output", str(tmp_path / "r"), "--quiet"]) == 1
+    assert "Left femoral neck center: it was placed on the right hip; place it again" in capsys.readouterr().err
+    assert not (tmp_path / "r").exists()
+
+
 def test_without_tendons_qfs_says_why_and_comes_from_landmarks_when_placed(demo, tmp_path):
     folder, _ = demo
     image = sitk.ReadImage(str(folder / "sample" / "segmentation.seg.nrrd"))

@@ -16,6 +16,7 @@ from IFIMeasureLib.core.landmarks import (
     parse_label,
     read_landmarks,
 )
+from IFIMeasureLib.core.study import measure_landmarks
 from IFIMeasureLib.core.values import IFIMeasureError, Side
 
 
@@ -104,3 +105,13 @@ def test_a_file_that_is_no_markups_file_is_refused(tmp_path):
     (tmp_path / "a.mrk.json").write_text("[]")
     with pytest.raises(IFIMeasureError, match="not a Slicer markups file"):
         read_landmarks(tmp_path / "a.mrk.json")
+
+
+def test_heads_labeled_the_wrong_way_round_are_refused_without_bones_too():
+    def head(x):
+        return placed("femoral_head_center", (x, 0.0, 0.0), LandmarkState.MANUAL)
+
+    measure_landmarks({Side.RIGHT: head(90.0), Side.LEFT: head(-90.0)})
+    for right, left in ((-90.0, 90.0), (90.0, 90.0)):
+        with pytest.raises(IFIMeasureError, match="left and right are swapped: the right femoral head center"):
+            measure_landmarks({Side.RIGHT: head(right), Side.LEFT: head(left)})

@@ -191,6 +191,20 @@ def test_a_point_that_is_moved_becomes_one_by_hand_and_is_measured_at_once(place
     assert np.allclose(node.GetNthControlPointPositionWorld(index), place + [0, 0, -5.0])
 
 
+@pytest.mark.parametrize("key", ["lesser_trochanter_tip", "femoral_head_center", "femoral_neck_center", "shaft_axis_proximal", "greater_trochanter_tip"])
+def test_a_point_placed_on_the_other_hip_is_said_and_gives_no_number(placed, key):
+    nodes = {side: placed.live.nodes.landmark_node(side) for side in Side}
+    index = placed.live.index(Side.LEFT, key)
+    before, place = placed.value("neck_shaft_angle", Side.LEFT), list(nodes[Side.LEFT].GetNthControlPointPositionWorld(index))
+    nodes[Side.LEFT].SetNthControlPointPositionWorld(index, *nodes[Side.RIGHT].GetNthControlPointPositionWorld(placed.live.index(Side.RIGHT, key)))
+    placed.turn()
+    assert "it was placed on the right hip; place it again" in placed.ui.statusLabel.text
+    assert {placed.value(m.id, side) for m in MEASUREMENTS if m.compute for side in Side} == {"–"} and not placed.ui.exportButton.enabled
+    nodes[Side.LEFT].SetNthControlPointPositionWorld(index, *place)
+    placed.turn()
+    assert placed.value("neck_shaft_angle", Side.LEFT) == before
+
+
 def test_undo_of_a_moved_point_brings_place_origin_and_value_back(placed):
     before = placed.value("neck_shaft_angle", Side.RIGHT)
     node = placed.live.nodes.landmark_node(Side.RIGHT)
