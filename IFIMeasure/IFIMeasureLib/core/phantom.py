@@ -347,23 +347,27 @@ class Phantom:
             boxes[structure] = (tip - reach, tip + reach)
         belongs["femur"] = lesser_trochanter_region(tip, radius)
         belongs["iliopsoas"] = lambda p: np.abs(p[:, 2] - tip[2]) <= LESSER_TROCHANTER_HALF_HEIGHT * radius
-        smallest = math.inf
-        for step in (2.0, 0.5):  # the coarse points tell where the fine ones are needed
-            traced = {structure: self._surface_points(side, structure, *box, step) for structure, box in boxes.items()}
-            traced = {structure: points[belongs[structure](points)] for structure, points in traced.items()}
-            lateral = np.concatenate([points for structure, points in traced.items() if structure != medial])
-            smallest = float(cKDTree(traced[medial]).query(lateral)[0].min())
-            for structure, points in traced.items():
-                others = lateral if structure == medial else traced[medial]
-                # a point lies within a cell's diagonal of those of another step, on both structures
-                near = points[cKDTree(others).query(points)[0] < smallest + 4.0 * step] if len(points) else points
-                if not len(near):
-                    del boxes[structure]
-                    continue
-                low, high = boxes[structure]
-                cells = np.floor((near.min(0) - 2.0 * step - low) / step)
-                boxes[structure] = (low + step * np.maximum(cells, 0.0), np.minimum(near.max(0) + 2.0 * step, high))
-        return smallest
+
+        def traced(step: float) -> tuple[dict[str, Array], Array]:
+            points = {structure: self._surface_points(side, structure, *box, step) for structure, box in boxes.items()}
+            points = {structure: p[belongs[structure](p)] for structure, p in points.items()}
+            return points, np.concatenate([p for structure, p in points.items() if structure != medial])
+
+        coarse = 2.0  # its points tell where fine ones are needed
+        points, lateral = traced(coarse)
+        smallest = float(cKDTree(points[medial]).query(lateral)[0].min())
+        for structure, p in points.items():
+            others = lateral if structure == medial else points[medial]
+            # a point lies within a cell's diagonal of those of another step, on both structures
+            near = p[cKDTree(others).query(p)[0] < smallest + 4.0 * coarse] if len(p) else p
+            if not len(near):
+                del boxes[structure]
+                continue
+            low, high = boxes[structure]
+            cells = np.floor((near.min(0) - 2.0 * coarse - low) / coarse)
+            boxes[structure] = (low + coarse * np.maximum(cells, 0.0), np.minimum(near.max(0) + 2.0 * coarse, high))
+        points, lateral = traced(0.5)
+        return float(cKDTree(points[medial]).query(lateral)[0].min())
 
     def _surface_points(self, side: Side, structure: str, low: Array, high: Array, step: float) -> Array:
         """Points of a structure's surface within a box, side frame, from the equations on a grid of ``step``."""

@@ -110,8 +110,8 @@ class LiveStudy:
         """All that a result hangs on: it is measured again where this has changed."""
         return stamp, landmarks, self.nodes.subject, self.nodes.findings, self.nodes.date
 
-    def _landmarks(self) -> dict[Side, LandmarkSet]:
-        return {side: self.nodes.landmarks(side) for side in Side}
+    def _landmarks(self, strict: bool = True) -> dict[Side, LandmarkSet]:
+        return {side: self.nodes.landmarks(side, strict) for side in Side}
 
     # -- landmarks by hand
 
@@ -142,7 +142,7 @@ class LiveStudy:
 
     def snap(self, side: Side, landmark_id: str) -> bool:
         """Move a landmark that a person placed onto the surface of its bone or tendon; returns whether it was moved."""
-        landmark = self.nodes.readable_landmarks(side)[landmark_id]
+        landmark = self.nodes.landmarks(side, strict=False)[landmark_id]
         if self._prepared is None or landmark.state is not LandmarkState.MANUAL or landmark.position_ras_mm is None:
             return False
         place = self._prepared.snap(side, landmark_id, np.array(landmark.position_ras_mm))
@@ -153,13 +153,13 @@ class LiveStudy:
 
     def begin_drag(self) -> None:
         """Remember where the landmarks are before a person drags one."""
-        self._before_drag = {side: self.nodes.readable_landmarks(side) for side in Side}
+        self._before_drag = self._landmarks(strict=False)
 
     def end_drag(self, snap: bool) -> None:
         """Snap what was dragged since :meth:`begin_drag`, where that is wanted."""
         before, self._before_drag = self._before_drag, {}
-        for side in Side:
-            for key, landmark in self.nodes.readable_landmarks(side).items():
+        for side, landmarks in self._landmarks(strict=False).items():
+            for key, landmark in landmarks.items():
                 if snap and side in before and before[side][key].position_ras_mm != landmark.position_ras_mm:
                     self.snap(side, key)
 
@@ -170,7 +170,7 @@ class LiveStudy:
         node = self.nodes.landmark_node(side)
         index = self.index(side, landmark_id)
         self.stop_placing()
-        landmark = self.nodes.readable_landmarks(side)[landmark_id]
+        landmark = self.nodes.landmarks(side, strict=False)[landmark_id]
         if node.GetNthControlPointPositionStatus(index) != slicer.vtkMRMLMarkupsNode.PositionUndefined:
             self.unset(side, landmark_id)
             self._taken_up = (side, landmark_id, landmark)
@@ -193,7 +193,7 @@ class LiveStudy:
         taken, self._taken_up = self._taken_up, None
         if taken is None or self.nodes.node(f"landmarks_{taken[0].value}") is None:
             return  # a list that someone has removed is not made anew for it
-        if self.nodes.readable_landmarks(taken[0])[taken[1]].state is LandmarkState.NOT_PLACED:
+        if self.nodes.landmarks(taken[0], strict=False)[taken[1]].state is LandmarkState.NOT_PLACED:
             self._write(*taken)
 
     def is_placing(self) -> bool:
@@ -215,7 +215,7 @@ class LiveStudy:
         keys = list(landmark_definitions())
         start = keys.index(landmark_id) + 1
         for where, order in ((side, keys[start:] + keys[:start]), (side.other, keys)):
-            landmarks = self.nodes.readable_landmarks(where)
+            landmarks = self.nodes.landmarks(where, strict=False)
             for key in order:
                 if landmarks[key].state is LandmarkState.NOT_PLACED:
                     return where, key
@@ -268,7 +268,7 @@ class LiveStudy:
 
     def jump_to_landmark(self, side: Side, landmark_id: str) -> bool:
         """Center the slice views on a landmark; returns whether it is placed."""
-        place = self.nodes.readable_landmarks(side)[landmark_id].position_ras_mm
+        place = self.nodes.landmarks(side, strict=False)[landmark_id].position_ras_mm
         if place is not None:
             jump_slices(self.nodes.scene, place)
         return place is not None

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import math
 import zlib
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -203,31 +202,22 @@ class StudyNodes:
             self._file(node, side)
         return node
 
-    def landmarks(self, side: Side) -> LandmarkSet:
+    def landmarks(self, side: Side, strict: bool = True) -> LandmarkSet:
         """Return one side's landmarks as they stand in the scene, RAS (world) millimeter.
 
-        :raises IFIMeasureError: where a position is not a finite number.
+        :param strict: whether a position that is not a finite number is refused; otherwise it counts as not placed (measuring says why).
+        :raises IFIMeasureError: where a position is refused.
         """
-        return self._read_landmarks(side, _landmark)
-
-    def readable_landmarks(self, side: Side) -> LandmarkSet:
-        """Return the same, where a position that is not a finite number counts as not placed (measuring says why)."""
-
-        def read(node: Any, index: int) -> Landmark:
-            try:
-                return _landmark(node, index)
-            except IFIMeasureError:
-                return NOT_PLACED
-
-        return self._read_landmarks(side, read)
-
-    def _read_landmarks(self, side: Side, read: Callable[[Any, int], Landmark]) -> LandmarkSet:
         found = empty_landmarks()
         node = self.node(f"landmarks_{side.value}")
         for index in range(0 if node is None else node.GetNumberOfControlPoints()):
             parsed = parse_label(node.GetNthControlPointLabel(index))
             if parsed is not None and parsed[0] is side:
-                found[parsed[1]] = read(node, index)
+                try:
+                    found[parsed[1]] = _landmark(node, index)
+                except IFIMeasureError:
+                    if strict:
+                        raise
         return found
 
     def show_landmarks(self, side: Side, landmarks: LandmarkSet) -> None:

@@ -620,17 +620,30 @@ def test_a_click_on_a_point_of_the_plot_jumps_to_its_slice_and_a_drag_does_not(p
     for side in Side:  # what the application's plot view draws
         plots[side] = view.chart().AddPlot(vtk.vtkChart.LINE)
         plots[side].SetInputData(placed.live.nodes.node(f"points_ifs_{side.value}").GetTable(), 0, 1)
-    view.renderWindow().Render()
-    bottom, left = view.chart().GetAxis(vtk.vtkAxis.BOTTOM), view.chart().GetAxis(vtk.vtkAxis.LEFT)
+    marked = vtk.vtkTable()
+    for name in ("level", "distance"):
+        column = vtk.vtkDoubleArray()
+        column.SetName(name)
+        column.SetNumberOfValues(1)
+        marked.AddColumn(column)
 
     def drawn(point):
-        """Place of a point in pixels, from the transform that the chart itself draws with."""
-        box = [bottom.GetPoint1()[0], bottom.GetPoint2()[0], left.GetPoint1()[1], left.GetPoint2()[1]]
-        share = (
-            (point.level_mm - bottom.GetMinimum()) / (bottom.GetMaximum() - bottom.GetMinimum()),
-            (point.distance_mm - left.GetMinimum()) / (left.GetMaximum() - left.GetMinimum()),
-        )
-        return box[0] + share[0] * (box[1] - box[0]), box[2] + share[1] * (box[3] - box[2])
+        """Where the chart draws a point: the middle of the pixels of a mark of its own color."""
+        for name, value in (("level", point.level_mm), ("distance", point.distance_mm)):
+            marked.GetColumnByName(name).SetValue(0, value)
+        mark = view.chart().AddPlot(vtk.vtkChart.POINTS)
+        mark.SetInputData(marked, 0, 1)
+        mark.SetColor(255, 0, 255, 255)
+        mark.SetMarkerSize(9.0)
+        view.renderWindow().Render()
+        grab = vtk.vtkWindowToImageFilter()
+        grab.SetInput(view.renderWindow())
+        grab.Update()
+        image = grab.GetOutput()
+        colors = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(*image.GetDimensions()[1::-1], 3).astype(int)
+        y, x = np.nonzero((colors[..., 0] > 200) & (colors[..., 1] < 60) & (colors[..., 2] > 200))
+        view.chart().RemovePlotInstance(mark)
+        return float(x.mean()), float(y.mean())
 
     def level():
         return slice_node.GetSliceToRAS().GetElement(2, 3)
