@@ -167,7 +167,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
         # changes of one turn of the event loop are followed and measured once: selectors change for a moment while a scene does
         self._updateTimer = qt.QTimer()
-        self._updateTimer.singleShot = True
+        self._updateTimer.setSingleShot(True)
         self._updateTimer.interval = 0
         self._updateTimer.connect("timeout()", self.update)
 
