@@ -10,15 +10,23 @@ import json
 import sys
 from pathlib import Path
 
-from IFIMeasureLib.collect import wide_columns
-from IFIMeasureLib.core.anatomy import definitions, terminology_document
-from IFIMeasureLib.core.findings import FINDING_COLUMNS, FINDINGS
-from IFIMeasureLib.core.follow_up import FOLLOW_UP_COLUMNS
-from IFIMeasureLib.core.landmarks import landmark_definitions
-from IFIMeasureLib.core.measurements import MEASUREMENTS
-from IFIMeasureLib.core.reference_values import reference_rows
-from IFIMeasureLib.core.repeatability import REPEATABILITY_COLUMNS
-from IFIMeasureLib.core.tables import HISTOGRAM_COLUMNS, LANDMARK_COLUMNS, MEASUREMENT_COLUMNS, MUSCLE_COLUMNS, PROFILE_COLUMNS
+from IFIMeasureLib.anatomy.findings import FINDINGS
+from IFIMeasureLib.anatomy.landmarks import landmark_definitions
+from IFIMeasureLib.anatomy.reference_values import reference_rows
+from IFIMeasureLib.anatomy.structures import definitions
+from IFIMeasureLib.anatomy.terminology import terminology_document
+from IFIMeasureLib.export.collect import wide_columns
+from IFIMeasureLib.measuring.measurements import MEASUREMENTS
+from IFIMeasureLib.present.tables import (
+    FINDING_COLUMNS,
+    HISTOGRAM_COLUMNS,
+    LANDMARK_COLUMNS,
+    MEASUREMENT_COLUMNS,
+    MUSCLE_COLUMNS,
+    PROFILE_COLUMNS,
+)
+from IFIMeasureLib.study.follow_up import FOLLOW_UP_COLUMNS
+from IFIMeasureLib.study.repeatability import REPEATABILITY_COLUMNS
 
 HEAD = "<!-- Made by Docs/generate.py from the registry; change the registry, not this file. -->\n\n"
 
@@ -27,7 +35,9 @@ def definitions_page() -> str:
     """Return the definitions of measurements, landmarks and structures."""
     parts = [HEAD, "# Definitions\n\n## Measurements\n\n"]
     for m in MEASUREMENTS:
-        parts.append(f"### `{m.id}`: {m.title}\n\n{m.definition}\n\nUnit {m.unit}; source: {m.citation}; code {':'.join(m.code[:2])}, quantity {':'.join(m.quantity[:2])}.\n\n")
+        parts.append(
+            f"### `{m.id}`: {m.title}\n\n{m.definition}\n\nUnit {m.unit}; source: {m.citation}; code {':'.join(m.code[:2])}, quantity {':'.join(m.quantity[:2])}.\n\n"
+        )
     parts.append("## Landmarks\n\n| Id | Label | How to find it | Code |\n|---|---|---|---|\n")
     for d in landmark_definitions().values():
         parts.append(f"| `{d.id}` | {d.title} | {d.how} | {d.code[0]} {d.code[1]} |\n")
@@ -36,12 +46,22 @@ def definitions_page() -> str:
         parts.append(f"| `{f.id}` | {f.title} | {', '.join(f.choices)} | {f.how} | {f.code[0]} {f.code[1]} |\n")
     parts.append("\n## Structures\n\n| Name | Title | Names that are understood | Code |\n|---|---|---|---|\n")
     for s in definitions().values():
-        parts.append(f"| `{s.id}{'_left, _right' if s.sided else ''}` | {s.title} | {', '.join(s.names)} | {s.code[0]} {s.code[1]} |\n")
-    parts.append("\n## Published values\n\n| Measurement | Study | Group | Mean ± SD (mm) | Cutoff (mm) | Citation |\n|---|---|---|---|---|---|\n")
+        parts.append(
+            f"| `{s.id}{'_left, _right' if s.sided else ''}` | {s.title} | {', '.join(s.names)} | {s.code[0]} {s.code[1]} |\n"
+        )
+    parts.append(
+        "\n## Published values\n\n| Measurement | Study | Group | Mean ± SD (mm) | Cutoff (mm) | Citation |\n|---|---|---|---|---|---|\n"
+    )
     for r in reference_rows():
         mean = f"{r.mean_mm:g} ± {r.sd_mm:g}" if r.mean_mm is not None and r.sd_mm is not None else ""
-        group = r.group + ({"F": ", women", "M": ", men"}.get(r.sex or "", "")) + ("" if r.age_min >= 18 else f", {r.age_min:g} to {r.age_max:.0f} years")
-        parts.append(f"| `{r.measurement}` | {r.study} | {group} | {mean} | {'' if r.cutoff_mm is None else f'{r.cutoff_mm:g}'} | {r.citation} |\n")
+        group = (
+            r.group
+            + ({"F": ", women", "M": ", men"}.get(r.sex or "", ""))
+            + ("" if r.age_min >= 18 else f", {r.age_min:g} to {r.age_max:.0f} years")
+        )
+        parts.append(
+            f"| `{r.measurement}` | {r.study} | {group} | {mean} | {'' if r.cutoff_mm is None else f'{r.cutoff_mm:g}'} | {r.citation} |\n"
+        )
     return "".join(parts)
 
 
@@ -75,7 +95,11 @@ def main() -> int:
     folder = Path(__file__).resolve().parent
     stale = []
     terminology = Path("..") / "IFIMeasure" / "Resources" / "Terminologies" / "IFIMeasure.term.json"
-    for name, text in (("definitions.md", definitions_page()), ("data_dictionary.md", dictionary_page()), (str(terminology), terminology_text())):
+    for name, text in (
+        ("definitions.md", definitions_page()),
+        ("data_dictionary.md", dictionary_page()),
+        (str(terminology), terminology_text()),
+    ):
         path = folder / name
         if "--check" in sys.argv:
             if not path.exists() or path.read_text(encoding="utf-8") != text:

@@ -9,13 +9,16 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from IFIMeasureLib.core.imaging import Grid, Segmentation, SegmentRef
-from IFIMeasureLib.core.landmarks import landmark_definitions
-from IFIMeasureLib.core.phantom import Phantom
-from IFIMeasureLib.core.pictures import first_surface, png_bytes
-from IFIMeasureLib.core.sample import sample_grid
-from IFIMeasureLib.core.study import measure_study, resolve_structures
-from IFIMeasureLib.core.values import Side
+from IFIMeasureLib.anatomy.landmarks import landmark_definitions
+from IFIMeasureLib.images.grid import Grid
+from IFIMeasureLib.images.masks import Segmentation, SegmentRef
+from IFIMeasureLib.present.bones import first_surface
+from IFIMeasureLib.present.picture import png_bytes
+from IFIMeasureLib.study.prepared import measure_study
+from IFIMeasureLib.study.structures import resolve_structures
+from IFIMeasureLib.synthetic.phantom import Phantom
+from IFIMeasureLib.synthetic.sample import sample_grid
+from IFIMeasureLib.values import Side
 from scipy import ndimage
 
 SIZE = 192
@@ -39,7 +42,10 @@ def hip_from_behind() -> tuple[np.ndarray, dict[str, tuple[float, float]]]:
         color[seen] = (shade[..., None] * np.array(COLORS[key]))[seen]
         depth[seen] = first[seen]
     places = {
-        key: ((mark.position_ras_mm[0] - x[0]) / (x[1] - x[0]), SIZE - 1 - (mark.position_ras_mm[2] - z[0]) / (z[1] - z[0]))
+        key: (
+            (mark.position_ras_mm[0] - x[0]) / (x[1] - x[0]),
+            SIZE - 1 - (mark.position_ras_mm[2] - z[0]) / (z[1] - z[0]),
+        )
         for key, mark in hip.landmarks.items()
         if mark.position_ras_mm is not None
     }
@@ -62,7 +68,9 @@ def knee_from_below() -> tuple[np.ndarray, dict[str, tuple[float, float]]]:
 
 def thumbnail() -> np.ndarray:
     """Return an axial T1 picture of the phantom, (280, 260, 3), the patient's right on the left."""
-    grid = Grid((260, 280, 2), np.array([[1.35, 0, 0, -175.0], [0, 1.35, 0, -200.0], [0, 0, 2.0, -57.0], [0, 0, 0, 1.0]]))
+    grid = Grid(
+        (260, 280, 2), np.array([[1.35, 0, 0, -175.0], [0, 1.35, 0, -200.0], [0, 0, 2.0, -57.0], [0, 0, 0, 1.0]])
+    )
     image = Phantom(seed=1).image(grid, "t1")[:, :, 0]
     gray = np.clip(image / np.percentile(image, 99.0) * 255.0, 0, 255).T[::-1, ::-1]
     return np.repeat(gray[..., None], 3, axis=2)

@@ -15,13 +15,17 @@ os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
 
 import slicer
 import vtk
-from IFIMeasureLib.core.values import Side
 from IFIMeasureLib.mrml.live import LiveStudy
 from IFIMeasureLib.mrml.sample_scene import add_sample
 from IFIMeasureLib.mrml.scene import create_scene
 from IFIMeasureLib.mrml.study_nodes import StudyNodes
+from IFIMeasureLib.values import Side
 
-SLICE_MANAGERS = ("vtkMRMLVolumeGlyphSliceDisplayableManager", "vtkMRMLSegmentationsDisplayableManager2D", "vtkMRMLMarkupsDisplayableManager")
+SLICE_MANAGERS = (
+    "vtkMRMLVolumeGlyphSliceDisplayableManager",
+    "vtkMRMLSegmentationsDisplayableManager2D",
+    "vtkMRMLMarkupsDisplayableManager",
+)
 VIEW_MANAGERS = (
     "vtkMRMLCameraDisplayableManager", "vtkMRMLViewDisplayableManager", "vtkMRMLModelDisplayableManager", "vtkMRMLSegmentationsDisplayableManager3D",
     "vtkMRMLMarkupsDisplayableManager", "vtkMRMLColorLegendDisplayableManager",
@@ -108,7 +112,15 @@ def main() -> int:
     background = vtk.vtkActor2D()  # before the managers' own: the translucent segments blend over it
     background.SetMapper(mapper)
     renderer.AddViewProp(background)
-    kept = [managers(slicer.vtkMRMLSliceViewDisplayableManagerFactory.GetInstance(), application, SLICE_MANAGERS, renderer, slice_node)]
+    kept = [
+        managers(
+            slicer.vtkMRMLSliceViewDisplayableManagerFactory.GetInstance(),
+            application,
+            SLICE_MANAGERS,
+            renderer,
+            slice_node,
+        )
+    ]
     save(shown, folder / "module_slice.png")
 
     view_logic = slicer.vtkMRMLViewLogic()
@@ -121,7 +133,11 @@ def main() -> int:
     view.SetBoxVisible(False)
     view.SetAxisLabelsVisible(False)
     shown, renderer = window(720, 560)
-    kept.append(managers(slicer.vtkMRMLThreeDViewDisplayableManagerFactory.GetInstance(), application, VIEW_MANAGERS, renderer, view))
+    kept.append(
+        managers(
+            slicer.vtkMRMLThreeDViewDisplayableManagerFactory.GetInstance(), application, VIEW_MANAGERS, renderer, view
+        )
+    )
     camera = renderer.GetActiveCamera()
     camera.SetFocalPoint(0, -20, -50)
     camera.SetPosition(60, -480, 10)

@@ -13,7 +13,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Testing" / "Python" / "host"))
 
 import test_panel
-from IFIMeasureLib.core.values import Side
+from IFIMeasureLib.values import Side
 from PySide6 import QtCore, QtGui, QtWidgets
 
 WIDTH, COLUMNS = 400, 4
@@ -37,7 +37,10 @@ def main() -> int:
     widget.resize(WIDTH, widget.sizeHint().height())
     widget.show()
     panel.turn()
-    widget.resize(WIDTH, widget.layout().heightForWidth(WIDTH) if widget.layout().hasHeightForWidth() else widget.sizeHint().height())
+    widget.resize(
+        WIDTH,
+        widget.layout().heightForWidth(WIDTH) if widget.layout().hasHeightForWidth() else widget.sizeHint().height(),
+    )
     panel.turn()
     whole = widget.grab()
     tall = -(-whole.height() // COLUMNS)

@@ -10,7 +10,7 @@ import qt
 import slicer
 import vtk
 from IFIMeasureLib import __version__
-from IFIMeasureLib.core.values import IFIMeasureError, Measured, Side
+from IFIMeasureLib.values import IFIMeasureError, Measured, Side
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLScriptedModuleNode, vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
 from slicer.i18n import translate
@@ -37,7 +37,9 @@ class IFIMeasure(ScriptedLoadableModule):
             "Places landmarks on both hips and measures the ischiofemoral and quadratus femoris spaces, in 3D and slice by slice, "
             'from a segmentation of the bones. Version {version}. For research; not a medical device. See the <a href="{url}">documentation</a>.'
         ).format(version=__version__, url="https://github.com/IFIMeasure/SlicerIFIMeasure#readme")
-        self.parent.acknowledgementText = _("Definitions follow Torriani et al., AJR 2009, and later papers; each published value carries its citation.")
+        self.parent.acknowledgementText = _(
+            "Definitions follow Torriani et al., AJR 2009, and later papers; each published value carries its citation."
+        )
         slicer.app.connect("startupCompleted()", registerSampleData)
         slicer.app.connect("startupCompleted()", loadTerminology)
 
@@ -78,7 +80,9 @@ def makeSampleData(source=None):
     from IFIMeasureLib.mrml.sample_scene import SAMPLE_CHECKSUM, add_sample, checksum, sample_labels
 
     if checksum(sample_labels()) != SAMPLE_CHECKSUM:
-        logging.warning("The IFI hip phantom made here differs in some voxels from the one of the tests (another processor rounds otherwise).")
+        logging.warning(
+            "The IFI hip phantom made here differs in some voxels from the one of the tests (another processor rounds otherwise)."
+        )
     with slicer.util.WaitCursor():
         nodes = add_sample(slicer.mrmlScene, logging.info)
     slicer.util.setSliceViewerLayers(background=nodes["t1"], fit=True)
@@ -146,7 +150,13 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def setup(self):
         """Load the panel and connect it. Called once."""
-        from IFIMeasureLib.gui.panel_tables import FindingTable, FollowUpTable, LandmarkTable, MeasurementTable, SegmentTable
+        from IFIMeasureLib.gui.panel_tables import (
+            FindingTable,
+            FollowUpTable,
+            LandmarkTable,
+            MeasurementTable,
+            SegmentTable,
+        )
         from IFIMeasureLib.gui.wheel import WheelGuard
         from IFIMeasureLib.mrml.study_nodes import RECORD_ATTRIBUTE
 
@@ -254,7 +264,9 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             return
         if self._escape.enabled and not self._live.takes_clicks():
             self._live.abandon_placing()  # what was being placed into is gone
-        if node is not None and node is self._live.nodes.record:  # the study is gone: what was chosen for it is not to begin another one
+        if (
+            node is not None and node is self._live.nodes.record
+        ):  # the study is gone: what was chosen for it is not to begin another one
             self._parameterNode.volume, self._parameterNode.segmentation = None, None
             self._observeStudy(None)
         self._updateTimer.start()
@@ -354,7 +366,9 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                 slicer.vtkSegmentation.SegmentModified,
             ):
                 self._observe(segmentation, event, self.onBonesModified)
-            self._observe(segmentationNode, slicer.vtkMRMLTransformableNode.TransformModifiedEvent, self.onBonesModified)
+            self._observe(
+                segmentationNode, slicer.vtkMRMLTransformableNode.TransformModifiedEvent, self.onBonesModified
+            )
         interaction = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLInteractionNode")
         if interaction is not None:
             self._observe(interaction, slicer.vtkMRMLInteractionNode.InteractionModeChangedEvent, self.onPlacingChanged)
@@ -382,11 +396,15 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onSubjectChanged(self, value=None):
         if self._live is None or self._syncing:
             return
-        from IFIMeasureLib.core.reference_values import Subject
+        from IFIMeasureLib.anatomy.reference_values import Subject
 
         age = self.ui.ageSpinBox.value
         sex = [None, "F", "M"][self.ui.sexComboBox.currentIndex]
-        self._live.nodes.set_subject(Subject(sex, None if age < 0 else age, self.ui.heightSpinBox.value or None, self.ui.weightSpinBox.value or None))
+        self._live.nodes.set_subject(
+            Subject(
+                sex, None if age < 0 else age, self.ui.heightSpinBox.value or None, self.ui.weightSpinBox.value or None
+            )
+        )
         self._updateTimer.start()
 
     def onDateChanged(self):
@@ -519,20 +537,25 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         waiting = self.logic.unread()
         if len(waiting) < 2:
             return  # the one that is shown is read anyway
-        with contextlib.suppress(Cancelled), self._progress(_("Reading {count} studies").format(count=len(waiting))) as progress:
+        with (
+            contextlib.suppress(Cancelled),
+            self._progress(_("Reading {count} studies").format(count=len(waiting))) as progress,
+        ):
             for live in waiting:
                 with contextlib.suppress(IFIMeasureError):  # said when the study is chosen
                     live.update(progress=progress)
 
     def _show(self, live, message):
         """Fill the panel from the study."""
-        from IFIMeasureLib.core.landmarks import empty_landmarks
+        from IFIMeasureLib.anatomy.landmarks import empty_landmarks
 
         nodes = None if live is None else live.nodes
         if self._dragging and live is not None and live.result is not None:
             self.measurementTable.show(live.result)  # the rest follows when the point is let go
             return
-        self.landmarkTable.show({side: empty_landmarks() if nodes is None else nodes.landmarks(side, strict=False) for side in Side})
+        self.landmarkTable.show(
+            {side: empty_landmarks() if nodes is None else nodes.landmarks(side, strict=False) for side in Side}
+        )
         result = None if live is None else live.result
         self.measurementTable.show(result)
         if not self._dragging:
@@ -549,13 +572,20 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             button.enabled = hasBones and nodes.volume is not None
         self._enableLandmarkButtons()
         self.ui.exportButton.enabled = result is not None and hasBones
-        self.ui.exportButton.toolTip = _("Write the chosen files: the same as the command line makes.") if self.ui.exportButton.enabled else _("Measure a segmentation first.")
+        self.ui.exportButton.toolTip = (
+            _("Write the chosen files: the same as the command line makes.")
+            if self.ui.exportButton.enabled
+            else _("Measure a segmentation first.")
+        )
         self._showDefinition()
 
     # -- landmarks
 
     def onPlaceFromBones(self):
-        with self._showErrors(_("The landmarks could not be placed.")), self._progress(_("Placing landmarks")) as progress:
+        with (
+            self._showErrors(_("The landmarks could not be placed.")),
+            self._progress(_("Placing landmarks")) as progress,
+        ):
             self._live.place_from_bones(progress)
 
     def onLandmarkChosen(self, side, landmarkId):
@@ -570,7 +600,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _showLandmark(self, side, landmarkId):
         """Say and draw how the chosen landmark is found."""
-        from IFIMeasureLib.core.landmarks import landmark_definitions, landmark_label
+        from IFIMeasureLib.anatomy.landmarks import landmark_definitions, landmark_label
 
         self.ui.howLabel.text = f"{landmark_label(side, landmarkId)}. {landmark_definitions()[landmarkId].how}"
         self.ui.landmarkPicture.setPixmap(qt.QPixmap(self.resourcePath(f"Icons/Landmarks/{landmarkId}.png")))
@@ -637,7 +667,10 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._updateTimer.start()
 
     def onSegmentMuscle(self):
-        with self._showErrors(_("The quadratus femoris could not be segmented.")), self._progress(_("Segmenting")) as progress:
+        with (
+            self._showErrors(_("The quadratus femoris could not be segmented.")),
+            self._progress(_("Segmenting")) as progress,
+        ):
             self._live.segment_muscles(progress)
 
     def onInsidePoints(self):
@@ -663,8 +696,8 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _showDefinition(self):
         """Say what the chosen measurement means, and how its value compares."""
-        from IFIMeasureLib.core.measurements import measurement
         from IFIMeasureLib.gui.panel_tables import describe
+        from IFIMeasureLib.measuring.measurements import measurement
 
         chosen = self.measurementTable.chosen
         if chosen is None:
@@ -672,7 +705,10 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             return
         definition = measurement(chosen[0])
         result = None if self._live is None else self._live.result
-        self._say(self.ui.definitionText, f"{definition.title}: {definition.definition}\n{describe(definition, chosen[1], result)[1]}")
+        self._say(
+            self.ui.definitionText,
+            f"{definition.title}: {definition.definition}\n{describe(definition, chosen[1], result)[1]}",
+        )
 
     def _say(self, textEdit, text):
         """Change a text only where it differs, so that it does not scroll back under a reader's eyes."""
@@ -714,7 +750,9 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onRestoreLayout(self):
         from IFIMeasureLib.mrml.views import restore_layout
 
-        restore_layout(slicer.mrmlScene, self._parameterNode.layoutBefore or slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
+        restore_layout(
+            slicer.mrmlScene, self._parameterNode.layoutBefore or slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
+        )
 
     def onPlotPressed(self, interactor, event=None):
         self._pressed = interactor.GetEventPosition()
@@ -765,17 +803,21 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             return
         wcvPercent = self.ui.wcvSpinBox.value if chosen.exportChanges else None
         with self._showErrors(_("The results could not be written.")), self._progress(_("Exporting")) as progress:
-            folder = self.logic.export(self._live, chosen.exportFolder, formats, chosen.replaceResults, progress, wcvPercent)
+            folder = self.logic.export(
+                self._live, chosen.exportFolder, formats, chosen.replaceResults, progress, wcvPercent
+            )
             self.ui.exportLabel.text = _("Written to {folder}").format(folder=folder)
 
     def _offerPackages(self, formats):
         """Install the packages that the chosen files need and that are not there, if the person agrees; returns whether to go on."""
-        from IFIMeasureLib.formats import missing_packages
+        from IFIMeasureLib.export.formats import missing_packages
 
         missing = missing_packages(formats)
         if not missing:
             return True
-        question = _("The chosen files need {packages}, which 3D Slicer does not have yet. Install now (from the internet, some megabytes)?")
+        question = _(
+            "The chosen files need {packages}, which 3D Slicer does not have yet. Install now (from the internet, some megabytes)?"
+        )
         if not slicer.util.confirmOkCancelDisplay(question.format(packages=", ".join(missing))):
             return False
         with slicer.util.tryWithErrorDisplay(_("The packages could not be installed."), waitCursor=True):
@@ -857,7 +899,9 @@ class IFIMeasureLogic(ScriptedLoadableModuleLogic):
 
     def createSegmentation(self, volumeNode):
         """Add an empty segmentation on the grid of a volume; returns its node."""
-        node = self.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", self.scene.GenerateUniqueName(f"{volumeNode.GetName()} segmentation"))
+        node = self.scene.AddNewNodeByClass(
+            "vtkMRMLSegmentationNode", self.scene.GenerateUniqueName(f"{volumeNode.GetName()} segmentation")
+        )
         node.CreateDefaultDisplayNodes()
         node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
         return node
@@ -876,7 +920,11 @@ class IFIMeasureLogic(ScriptedLoadableModuleLogic):
     def unread(self):
         """Return the LiveStudy of each study that was measured, and whose bones have not been read since its scene was loaded."""
         lives = [self.live(nodes.record) for nodes in self.studies()]
-        return [live for live in lives if live.result is None and live.nodes.segmentation is not None and live.has_landmarks()]
+        return [
+            live
+            for live in lives
+            if live.result is None and live.nodes.segmentation is not None and live.has_landmarks()
+        ]
 
     def forget(self):
         """Forget all that is not in the scene: it is another one now."""
@@ -884,9 +932,13 @@ class IFIMeasureLogic(ScriptedLoadableModuleLogic):
 
     def landmarkOf(self, markupsNode, index):
         """Return side and id of a control point, or None where it is no landmark."""
-        from IFIMeasureLib.core.landmarks import parse_label
+        from IFIMeasureLib.anatomy.landmarks import parse_label
 
-        return parse_label(markupsNode.GetNthControlPointLabel(index)) if 0 <= index < markupsNode.GetNumberOfControlPoints() else None
+        return (
+            parse_label(markupsNode.GetNthControlPointLabel(index))
+            if 0 <= index < markupsNode.GetNumberOfControlPoints()
+            else None
+        )
 
     def measure(self, segmentationNode, volumeNode=None, progress=None):
         """Place the landmarks of a segmentation of bones and measure it, as a new study of the scene; returns its LiveStudy."""
@@ -925,14 +977,20 @@ class IFIMeasureLogic(ScriptedLoadableModuleLogic):
 
         :raises IFIMeasureError: where there is no earlier one, a date is missing, or the persons differ.
         """
-        from IFIMeasureLib.core.follow_up import parse_date
         from IFIMeasureLib.mrml.live import follow_studies
+        from IFIMeasureLib.study.follow_up import parse_date
 
         lives = [self.live(nodes.record) for nodes in self.studies()]
         date = parse_date(live.nodes.date, live.nodes.name)
-        earlier = [other for other in lives if other is not live and parse_date(other.nodes.date, other.nodes.name) <= date]
+        earlier = [
+            other for other in lives if other is not live and parse_date(other.nodes.date, other.nodes.name) <= date
+        ]
         if not earlier:
-            raise IFIMeasureError(_("{name}: the scene has no earlier study to compare it with; leave out the changes over time.").format(name=live.nodes.name))
+            raise IFIMeasureError(
+                _("{name}: the scene has no earlier study to compare it with; leave out the changes over time.").format(
+                    name=live.nodes.name
+                )
+            )
         return follow_studies([*earlier, live], wcvPercent, False, progress)
 
     def export(self, live, folder, formats, replace=False, progress=None, wcvPercent=None):
@@ -942,7 +1000,8 @@ class IFIMeasureLogic(ScriptedLoadableModuleLogic):
         :param replace: whether results that are in the folder already may be replaced.
         :param wcvPercent: within-subject coefficient of variation for the changes over time; None where none are to be written.
         """
-        from IFIMeasureLib import outputs
+        from IFIMeasureLib.export.study_files import write_outputs
+        from IFIMeasureLib.export.whole import refuse_overwriting, written_whole
 
         folder = pathlib.Path(folder)
         if folder == pathlib.Path():
@@ -952,14 +1011,22 @@ class IFIMeasureLogic(ScriptedLoadableModuleLogic):
         if live is None or live.result is None:
             raise IFIMeasureError(_("Nothing has been measured yet; press 'Place from bones' first."))
         folder = folder.expanduser().absolute()
-        outputs.refuse_overwriting(folder, replace)
+        refuse_overwriting(folder, replace)
         live.stop_placing()  # a landmark that is just being placed anew would be missing
         result = live.update(progress=progress)
         if "dicom" in formats and result.volume is not None:
             result = result.of_files(self.dicomFiles(live.nodes.volume))
         changes = None if wcvPercent is None else self.changes(live, wcvPercent, progress)
-        with outputs.written_whole(folder) as beside:
-            outputs.write_outputs(result, beside, {"module": True, "study": live.nodes.name}, live.nodes.name, progress or (lambda text: None), formats, changes=changes)
+        with written_whole(folder) as beside:
+            write_outputs(
+                result,
+                beside,
+                {"module": True, "study": live.nodes.name},
+                live.nodes.name,
+                progress or (lambda text: None),
+                formats,
+                changes=changes,
+            )
         logging.info("IFIMeasure exported %s to %s", live.nodes.name, folder)
         return folder
 
@@ -995,7 +1062,11 @@ class IFIMeasureTest(ScriptedLoadableModuleTest):
         for side in Side:
             for name in ("ifs", "qfs"):
                 space = result.hips[side].spaces[name]
-                true = min(value for value in (phantom.true_space(side, name, point.level_mm) for point in space.profile) if value is not None)
+                true = min(
+                    value
+                    for value in (phantom.true_space(side, name, point.level_mm) for point in space.profile)
+                    if value is not None
+                )
                 self.assertLess(abs(result.hips[side].results[f"{name}_axial"].value - true), 0.5)
             true = phantom.truth(side).angles_deg["neck_shaft_angle"]
             self.assertLess(abs(result.hips[side].results["neck_shaft_angle"].value - true), 1.0)
@@ -1064,7 +1135,9 @@ class IFIMeasureTest(ScriptedLoadableModuleTest):
         self.assertEqual(interaction.GetCurrentInteractionMode(), interaction.Place)
         interaction.SetCurrentInteractionMode(interaction.ViewTransform)  # what Esc does
         self._waitFor(lambda: not ui.placeButton.checked)
-        self._waitFor(lambda: widget._live.nodes.landmarks(Side.RIGHT)["greater_trochanter_tip"].position_ras_mm is not None)  # put back
+        self._waitFor(
+            lambda: widget._live.nodes.landmarks(Side.RIGHT)["greater_trochanter_tip"].position_ras_mm is not None
+        )  # put back
 
         self.delayDisplay(_("Coloring the bones, showing and restoring the layout"))
         ui.colorBonesCheckBox.checked = True
@@ -1081,9 +1154,15 @@ class IFIMeasureTest(ScriptedLoadableModuleTest):
 
         self.delayDisplay(_("Beginning another study, and going back to the first"))
         ui.studySelector.addNode()
-        self._waitFor(lambda: ui.segmentationSelector.currentNode() is None and ui.measurementTable.item(0, 1).text() == "–")
+        self._waitFor(
+            lambda: ui.segmentationSelector.currentNode() is None and ui.measurementTable.item(0, 1).text() == "–"
+        )
         ui.studySelector.setCurrentNode(record)
-        self._waitFor(lambda: ui.segmentationSelector.currentNode() is segmentation and ui.measurementTable.item(0, 1).text() == shown)
+        self._waitFor(
+            lambda: (
+                ui.segmentationSelector.currentNode() is segmentation and ui.measurementTable.item(0, 1).text() == shown
+            )
+        )
 
         self.delayDisplay(_("Exporting"))
         with tempfile.TemporaryDirectory() as folder:
@@ -1098,7 +1177,11 @@ class IFIMeasureTest(ScriptedLoadableModuleTest):
             self._waitFor(lambda: ui.studySelector.currentNode() is None)
             slicer.util.loadScene(path)
             self._waitFor(lambda: ui.measurementTable.item(0, 1).text() == shown)
-            names = [nodes.name for nodes in widget.logic.studies() if nodes.segmentation is not None and nodes.volume is not None]
+            names = [
+                nodes.name
+                for nodes in widget.logic.studies()
+                if nodes.segmentation is not None and nodes.volume is not None
+            ]
             self.assertEqual(len(names), 1)  # binding the selectors has taken nothing from the study
         slicer.util.selectModule("Data")
         self.assertEqual(widget._observed, [])

@@ -40,15 +40,21 @@ from cases import (
     synthetic_mr,
     voxelize,
 )
-from IFIMeasureLib.core import surface
-from IFIMeasureLib.core.follow_up import DEFAULT_WCV_PERCENT
-from IFIMeasureLib.core.imaging import Grid, Mask, Volume, canonical
-from IFIMeasureLib.core.muscle import fill_between, muscle_corners, muscle_region, posterior, resampled, segment_muscle, signal_levels
-from IFIMeasureLib.core.muscle_numbers import MuscleNumbers, muscle_numbers
-from IFIMeasureLib.core.placement import side_frame
-from IFIMeasureLib.core.spaces import Space, axial_levels, ischium_region, lesser_trochanter_region, measure_space
-from IFIMeasureLib.core.study import StudyResult
-from IFIMeasureLib.core.values import Measured, Side
+from IFIMeasureLib.anatomy.regions import ischium_region, lesser_trochanter_region
+from IFIMeasureLib.images import surface
+from IFIMeasureLib.images.frames import side_frame
+from IFIMeasureLib.images.grid import Grid, canonical
+from IFIMeasureLib.images.masks import Mask, Volume
+from IFIMeasureLib.measuring.spaces import Space, axial_levels, measure_space
+from IFIMeasureLib.muscle.masks import fill_between, resampled
+from IFIMeasureLib.muscle.numbers import MuscleNumbers, muscle_numbers
+from IFIMeasureLib.muscle.plate import muscle_corners
+from IFIMeasureLib.muscle.region import muscle_region
+from IFIMeasureLib.muscle.segment import segment_muscle
+from IFIMeasureLib.muscle.signal import posterior, signal_levels
+from IFIMeasureLib.study.follow_up import DEFAULT_WCV_PERCENT
+from IFIMeasureLib.study.result import StudyResult
+from IFIMeasureLib.values import Measured, Side
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
@@ -87,7 +93,9 @@ def phantom(cases: int) -> None:
     for name, (spacing, oblique, mean, worst, angle) in reversed(SPACINGS.items()):
         print(f"Phantom, {cases} random shapes, poses and orientations, {name}")
         with multiprocessing.Pool(2) as pool:
-            parts = pool.map(functools.partial(_one_phantom, spacing=spacing, oblique=oblique), range(cases), chunksize=1)
+            parts = pool.map(
+                functools.partial(_one_phantom, spacing=spacing, oblique=oblique), range(cases), chunksize=1
+            )
         errors = Errors()
         for part in parts:
             for key, values in part.items():
@@ -99,12 +107,29 @@ def phantom(cases: int) -> None:
             # thick slices: the bound is for the plane of the slices, and the 3D distance is no such
             line(f"{space} 3D, mean", errors.mean(f"{space} 3D"), "mm", None if thick else mean)
             line(f"{space} 3D, worst", errors.worst(f"{space} 3D"), "mm", None if thick else worst)
-            line(f"{space} in each plane (n {len(errors.values[f'{space} in each plane'])}), mean", errors.mean(f"{space} in each plane"), "mm", mean)
-            line(f"{space} in each plane, 95th percentile", float(np.quantile(errors.values[f"{space} in each plane"], 0.95)), "mm")
-            line(f"{space} in each plane, worst (planes that graze the bone included)", errors.worst(f"{space} in each plane"), "mm")
+            line(
+                f"{space} in each plane (n {len(errors.values[f'{space} in each plane'])}), mean",
+                errors.mean(f"{space} in each plane"),
+                "mm",
+                mean,
+            )
+            line(
+                f"{space} in each plane, 95th percentile",
+                float(np.quantile(errors.values[f"{space} in each plane"], 0.95)),
+                "mm",
+            )
+            line(
+                f"{space} in each plane, worst (planes that graze the bone included)",
+                errors.worst(f"{space} in each plane"),
+                "mm",
+            )
         line("angles, worst", errors.worst("angles"), "deg", angle)
         line("angles, mean", errors.mean("angles"), "deg")
-        line("angles not measurable, the field of view cuts the shaft", 100 * errors.mean("angles that the field of view left out"), "%")
+        line(
+            "angles not measurable, the field of view cuts the shaft",
+            100 * errors.mean("angles that the field of view left out"),
+            "%",
+        )
         line("femoral head center, worst", errors.worst("femoral_head_center"), "mm", 1.0)
         line("lesser trochanter tip, worst", errors.worst("lesser_trochanter_tip"), "mm", 3.0)
 
@@ -129,12 +154,16 @@ def methods(cases: int) -> None:
         "half level of the labels (marching squares)": half_level,
         "Gaussian of one voxel": gaussian,
         "ITK AntiAliasBinary (curvature flow with the same constraint)": antialias,
-        "start of ours (fourth-order Gaussian)": lambda inside, spacing, smoothing=0.0: surface.signed_distance(inside, spacing),
+        "start of ours (fourth-order Gaussian)": lambda inside, spacing, smoothing=0.0: surface.signed_distance(
+            inside, spacing
+        ),
         "ours (smoothest surface that keeps every label)": surface.refine,
     }
     for name in ("0.7 x 0.7 x 1 mm", "0.7 x 0.7 x 5 mm"):
         spacing, oblique = SPACINGS[name][:2]
-        print(f"Surfaces compared, {cases} phantoms, {name}: error of ifs and qfs in each plane, and of their axial minima")
+        print(
+            f"Surfaces compared, {cases} phantoms, {name}: error of ifs and qfs in each plane, and of their axial minima"
+        )
         for title, function in alternatives.items():
             original = surface.refine
             surface.refine = function  # type: ignore[assignment]
@@ -146,7 +175,10 @@ def methods(cases: int) -> None:
                 surface.refine = original
             planes = errors.values["ifs in each plane"] + errors.values["qfs in each plane"]
             minima = errors.values["ifs axial"] + errors.values["qfs axial"]
-            print(f"  {title:<62} planes {np.mean(planes):.3f}   minima {np.mean(minima):.3f} mean, {np.max(minima):.3f} worst (mm)", flush=True)
+            print(
+                f"  {title:<62} planes {np.mean(planes):.3f}   minima {np.mean(minima):.3f} mean, {np.max(minima):.3f} worst (mm)",
+                flush=True,
+            )
 
 
 def compare_with_meshes(study: StudyResult, planes: list[float], three: list[float]) -> None:
@@ -159,7 +191,11 @@ def compare_with_meshes(study: StudyResult, planes: list[float], three: list[flo
         assert isinstance(space, Space) and space.minimum_3d_mm is not None
         assert tip is not None and head is not None and isinstance(diameter, Measured)
         origin, step = grid.affine[2, 3], grid.affine[2, 2]
-        levels = [(float(origin + k * step), k) for k in range(grid.shape[2]) if tip[2] - 10 < origin + k * step < head[2] - 0.6 * diameter.value]
+        levels = [
+            (float(origin + k * step), k)
+            for k in range(grid.shape[2])
+            if tip[2] - 10 < origin + k * step < head[2] - 0.6 * diameter.value
+        ]
         masks = {key: side_frame(hip.masks[key], side) for key in ("hip", "femur")}
         whole = measure_space([(masks["hip"], None)], [(masks["femur"], None)], levels, True)
         for point in whole.profile:
@@ -210,8 +246,15 @@ def grids(cases: int) -> None:
         line(title, largest_difference(plain, other, mirror=False), "mm", 0.3)
     mirrored = Grid(plain_grid.shape, plain_grid.affine.copy())
     mirrored.affine[0] *= -1.0
-    swapped = {value: name.replace("right", "?").replace("left", "right").replace("?", "left") for value, name in names.items()}
-    line("mirrored, left for right", largest_difference(plain, measure_labels(labels, swapped, mirrored), mirror=True), "mm", 0.01)
+    swapped = {
+        value: name.replace("right", "?").replace("left", "right").replace("?", "left") for value, name in names.items()
+    }
+    line(
+        "mirrored, left for right",
+        largest_difference(plain, measure_labels(labels, swapped, mirrored), mirror=True),
+        "mm",
+        0.01,
+    )
 
 
 def largest_difference(first: StudyResult, second: StudyResult, mirror: bool) -> float:
@@ -239,7 +282,7 @@ def large_case() -> tuple[np.ndarray, dict[int, str], Grid]:
         grid = Grid(shape, affine)
         labels, names = bodyparts_labels(grid)
         return labels, names, grid
-    from IFIMeasureLib.core.phantom import Phantom
+    from IFIMeasureLib.synthetic.phantom import Phantom
 
     affine[:3, 3] = [-179.0, -179.0, -190.0]
     grid = Grid(shape, affine)
@@ -256,7 +299,9 @@ def speed(cases: int) -> None:
     whole_s = _timed(lambda: measure_labels(labels, names, grid), 2)
     slicer_s = _timed(lambda: slicer_route(study, labels, names, grid), 1)
     maps_s = _timed(lambda: distance_maps(study, labels, names, grid), 1)
-    print(f"Speed, both sides from a {' x '.join(map(str, labels.shape))} label map (seconds are of this machine; compare the ratios)")
+    print(
+        f"Speed, both sides from a {' x '.join(map(str, labels.shape))} label map (seconds are of this machine; compare the ratios)"
+    )
     line("ours: profile and 3D minimum", own_s, "s")
     line("ours: landmarks found and every measurement taken", whole_s, "s")
     line("Slicer's route: closed surfaces, vtkDistancePolyDataFilter (3D only)", slicer_s, "s")
@@ -278,13 +323,18 @@ def speed(cases: int) -> None:
                     errors[title].append(abs(value - mesh_space_3d(side, tip, _radius(study, side))))
         print("Error of the 3D minimum against the meshes, both sides, 6 offsets of the same voxels")
         for title, found in errors.items():
-            line(f"{title}, mean", float(np.mean(found)), "mm", None if title != "ours" else min(float(np.mean(errors[t])) for t in routes if t != "ours"))
+            line(
+                f"{title}, mean",
+                float(np.mean(found)),
+                "mm",
+                None if title != "ours" else min(float(np.mean(errors[t])) for t in routes if t != "ours"),
+            )
             line(f"{title}, worst", float(np.max(found)), "mm")
 
 
 def our_spaces(study: StudyResult, labels: np.ndarray, names: dict[int, str], grid: Grid) -> dict[Side, float]:
     """Profile and 3D minimum of both sides by this library, landmarks given; returns the 3D minima, millimeter."""
-    from IFIMeasureLib.core.imaging import Segmentation, SegmentRef
+    from IFIMeasureLib.images.masks import Segmentation, SegmentRef
 
     result = {}
     array, turned = canonical(labels, grid.affine)
@@ -293,10 +343,15 @@ def our_spaces(study: StudyResult, labels: np.ndarray, names: dict[int, str], gr
         tip = np.array(study.hips[side].landmarks["lesser_trochanter_tip"].position_ras_mm) * [side.lateral_sign, 1, 1]
         head = np.array(study.hips[side].landmarks["femoral_head_center"].position_ras_mm) * [side.lateral_sign, 1, 1]
         radius = _radius(study, side)
-        masks = [segmentation.mask([r for r in segmentation.segments if r.name == f"{key}_{side.value}"]) for key in ("hip", "femur")]
+        masks = [
+            segmentation.mask([r for r in segmentation.segments if r.name == f"{key}_{side.value}"])
+            for key in ("hip", "femur")
+        ]
         hip, femur = (side_frame(m, side) for m in masks if m is not None)
         levels, acquired = axial_levels(turned, tip, radius)
-        space = measure_space([(hip, ischium_region(head, radius))], [(femur, lesser_trochanter_region(tip, radius))], levels, acquired)
+        space = measure_space(
+            [(hip, ischium_region(head, radius))], [(femur, lesser_trochanter_region(tip, radius))], levels, acquired
+        )
         result[side] = float(space.minimum_3d_mm or np.nan)
     return result
 
@@ -305,7 +360,8 @@ def slicer_route(study: StudyResult, labels: np.ndarray, names: dict[int, str], 
     """3D minima by what a person would use in 3D Slicer: closed surfaces of the segments, then the distance filter."""
     import slicer
     import vtk
-    from IFIMeasureLib.mrml.scene import _vtk_matrix, create_scene
+    from IFIMeasureLib.mrml.matrices import vtk_matrix
+    from IFIMeasureLib.mrml.scene import create_scene
     from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
     headless = create_scene()
@@ -313,7 +369,7 @@ def slicer_route(study: StudyResult, labels: np.ndarray, names: dict[int, str], 
     image = slicer.vtkOrientedImageData()
     image.SetDimensions(*labels.shape)
     image.GetPointData().SetScalars(numpy_to_vtk(np.ascontiguousarray(labels.T).reshape(-1), deep=True))
-    image.SetGeometryFromImageToWorldMatrix(_vtk_matrix(grid.affine))
+    image.SetGeometryFromImageToWorldMatrix(vtk_matrix(grid.affine))
     for number, name in names.items():
         segment = slicer.vtkSegment()
         segment.SetName(name)
@@ -349,7 +405,9 @@ def distance_maps(study: StudyResult, labels: np.ndarray, names: dict[int, str],
     image = sitk.GetImageFromArray(np.ascontiguousarray(labels.T))
     image.SetSpacing([float(s) for s in grid.spacing])
     for side in Side:
-        field = sitk.SignedMaurerDistanceMap(image == value[f"hip_{side.value}"], insideIsPositive=False, squaredDistance=False, useImageSpacing=True)
+        field = sitk.SignedMaurerDistanceMap(
+            image == value[f"hip_{side.value}"], insideIsPositive=False, squaredDistance=False, useImageSpacing=True
+        )
         view = sitk.GetArrayViewFromImage(field).T
         femur = labels == value[f"femur_{side.value}"]
         places = np.argwhere(femur)
@@ -383,7 +441,7 @@ def _timed(function: Callable[[], object], repeats: int) -> float:
 
 def memory(cases: int) -> None:
     """Peak memory of the command on the 512 x 512 x 300 label map."""
-    from IFIMeasureLib.core.sample import write_label_map
+    from IFIMeasureLib.synthetic.sample import write_label_map
 
     labels, names, grid = large_case()
     with tempfile.TemporaryDirectory() as folder:
@@ -408,10 +466,18 @@ def imports(cases: int) -> None:
 
     def seconds(extra: str) -> float:
         code = f"import time\nt = time.perf_counter()\nimport vtk, numpy, SimpleITK\nu = time.perf_counter()\n{extra}\nprint(time.perf_counter() - u)"
-        return min(float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout) for _ in range(5))
+        return min(
+            float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+            for _ in range(5)
+        )
 
     print("Loading the library after vtk, numpy, SimpleITK")
-    line("IFIMeasureLib with all of core", seconds("import IFIMeasureLib, IFIMeasureLib.core.study, IFIMeasureLib.core.tables"), "s", 0.3)
+    line(
+        "IFIMeasureLib with all of core",
+        seconds("import IFIMeasureLib, IFIMeasureLib.study.prepared, IFIMeasureLib.present.tables"),
+        "s",
+        0.3,
+    )
 
 
 def _one_muscle(seed: int) -> tuple[str, float, float, float, dict[str, float]]:
@@ -500,7 +566,9 @@ def watershed(case: MuscleCase) -> np.ndarray:
     markers = sitk.GetImageFromArray(np.ascontiguousarray(seeds.T).astype(np.uint8))
     markers.CopyInformation(image)
     gradient = sitk.GradientMagnitudeRecursiveGaussian(image, 0.7)
-    labels = sitk.GetArrayFromImage(sitk.MorphologicalWatershedFromMarkers(gradient, markers, markWatershedLine=False)).T
+    labels = sitk.GetArrayFromImage(
+        sitk.MorphologicalWatershedFromMarkers(gradient, markers, markWatershedLine=False)
+    ).T
     return _whole(case, place, (labels == 1) & region.free)
 
 
@@ -546,7 +614,9 @@ def _filled(seed: int) -> tuple[float, float]:
     drawn[:, :, [k for k in used[:-1] if (k - used[0]) % 3]] = False
     image = vtkImageData()
     image.SetDimensions(*drawn.shape)
-    image.GetPointData().SetScalars(numpy_to_vtk(np.ascontiguousarray(drawn.transpose(2, 1, 0)).reshape(-1).astype(np.int16), deep=True))
+    image.GetPointData().SetScalars(
+        numpy_to_vtk(np.ascontiguousarray(drawn.transpose(2, 1, 0)).reshape(-1).astype(np.int16), deep=True)
+    )
     theirs = slicer.vtkITKMorphologicalContourInterpolator()
     theirs.SetInputData(image)
     theirs.SetAxis(2)
@@ -558,7 +628,9 @@ def _filled(seed: int) -> tuple[float, float]:
 def muscle(cases: int) -> None:
     """The quadratus femoris: segmentation against truth and alternatives, volumes, speed."""
     count = min(cases, 40)
-    print(f"Quadratus femoris, {count} phantoms (T1, fat-suppressed T2, Dixon water; SNR 10 to 40; 30 % bias; 0.7 x 0.7 x 3 mm), automatic corners")
+    print(
+        f"Quadratus femoris, {count} phantoms (T1, fat-suppressed T2, Dixon water; SNR 10 to 40; 30 % bias; 0.7 x 0.7 x 3 mm), automatic corners"
+    )
     with multiprocessing.Pool(2) as pool:
         rows = pool.map(_one_muscle, range(count), chunksize=1)
     line("Dice, mean", float(np.mean([r[1] for r in rows])), "", 0.90, at_least=True)
@@ -567,9 +639,13 @@ def muscle(cases: int) -> None:
     line("Dice after five strokes, mean", float(np.mean([r[3] for r in rows])), "", 0.93, at_least=True)
     for title in ALTERNATIVES:
         line(f"Dice, mean: {title}", float(np.mean([r[4][title] for r in rows])), "")
-    with multiprocessing.Pool(1) as pool:  # in a process of its own: ITK's filter, as slicer-core has it, ends its process with a crash
+    with multiprocessing.Pool(
+        1
+    ) as pool:  # in a process of its own: ITK's filter, as slicer-core has it, ends its process with a crash
         filled = np.array(pool.map(_filled, range(6)))
-    line("drawn on every third slice (9 mm) and filled: Dice, mean", float(filled[:, 0].mean()), "", 0.93, at_least=True)
+    line(
+        "drawn on every third slice (9 mm) and filled: Dice, mean", float(filled[:, 0].mean()), "", 0.93, at_least=True
+    )
     line("the same by ITK's morphological contour interpolation", float(filled[:, 1].mean()), "")
     case = region_of(muscle_case(0), (256, 256, 40))
     own = resampled(segment_muscle(case.volume, case.landmarks, case.others, case.side), case.volume.grid)
@@ -598,7 +674,12 @@ def muscle(cases: int) -> None:
                 voxels.append(abs(numbers.volume_ml / 12.921 - 1))
                 surfaces.append(abs(numbers.surface_volume_ml / 12.921 - 1))
             line(f"volume by voxels, {spacing[2]:g} mm slices, worst error", 100 * max(voxels), "%", limit)
-            line(f"volume by surface, {spacing[2]:g} mm slices, worst error", 100 * max(surfaces), "%", 1.0 if spacing[2] == 1 else 5.0)
+            line(
+                f"volume by surface, {spacing[2]:g} mm slices, worst error",
+                100 * max(surfaces),
+                "%",
+                1.0 if spacing[2] == 1 else 5.0,
+            )
 
 
 def _one_pair(job: tuple[int, float]) -> tuple[float, float]:
@@ -612,7 +693,9 @@ def atrophy(cases: int) -> None:
     """Change of the muscle between two scans: atrophy that was made, and none."""
     count = min(2 * cases, 100)
     levels = (0.05, 0.10, 0.20)
-    print(f"Change between two scans (leg turned up to 10 degree, other noise, bias, field of view; T1, T2, water; SNR 10 to 40): {count} without, {count // 5} each with atrophy")
+    print(
+        f"Change between two scans (leg turned up to 10 degree, other noise, bias, field of view; T1, T2, water; SNR 10 to 40): {count} without, {count // 5} each with atrophy"
+    )
     jobs = [(seed, 0.0) for seed in range(count)] + [(seed, share) for share in levels for seed in range(count // 5)]
     with multiprocessing.Pool(2) as pool:
         rows = np.array(pool.map(_one_pair, jobs, chunksize=1))
@@ -626,7 +709,13 @@ def atrophy(cases: int) -> None:
         line(f"atrophy of {100 * share:g} %: within 2 points", 100 * float((of <= 2.0).mean()), "%")
     none = rows[shares == 0.0, 1]
     symmetric = 200 * (none / 100) / (2 + none / 100)
-    line("no change called within measurement error", 100 * float((np.abs(symmetric) <= 1.96 * 2**0.5 * DEFAULT_WCV_PERCENT).mean()), "%", 95.0, at_least=True)
+    line(
+        "no change called within measurement error",
+        100 * float((np.abs(symmetric) <= 1.96 * 2**0.5 * DEFAULT_WCV_PERCENT).mean()),
+        "%",
+        95.0,
+        at_least=True,
+    )
 
 
 def segment_statistics(node: Any, mask: Mask) -> dict[str, float]:
@@ -652,9 +741,12 @@ def segment_statistics(node: Any, mask: Mask) -> dict[str, float]:
 
 def numbers(cases: int) -> None:
     """Numbers of a segment against Slicer's Segment Statistics, in one run."""
-    from IFIMeasureLib.mrml.scene import add_segments, create_scene
+    from IFIMeasureLib.mrml.scene import create_scene
+    from IFIMeasureLib.mrml.segmentations import add_segments
 
-    print("Numbers of a segment against Slicer's Segment Statistics (closed surface with vtkMassProperties, ITK's label statistics)")
+    print(
+        "Numbers of a segment against Slicer's Segment Statistics (closed surface with vtkMassProperties, ITK's label statistics)"
+    )
     case = muscle_case(0)
     mask = segment_muscle(case.volume, case.landmarks, case.others, case.side)
     corners = muscle_corners(case.landmarks)
@@ -669,7 +761,12 @@ def numbers(cases: int) -> None:
     line("time of Segment Statistics over ours", theirs_s / own_s, "x", 3.0, at_least=True)
     line("ours", 1000 * own_s, "ms")
     line("volume by voxels, difference", 100 * abs(own.volume_ml / theirs["voxels"] - 1), "%", 0.01)
-    line("volume by surface, difference (theirs is smoothed more)", 100 * abs(own.surface_volume_ml / theirs["surface"] - 1), "%", 2.0)
+    line(
+        "volume by surface, difference (theirs is smoothed more)",
+        100 * abs(own.surface_volume_ml / theirs["surface"] - 1),
+        "%",
+        2.0,
+    )
 
 
 def collect(cases: int) -> None:
@@ -677,7 +774,11 @@ def collect(cases: int) -> None:
     print("ifimeasure collect")
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
-        subprocess.run([sys.executable, "-m", "IFIMeasureLib.cli", "demo", "--output", str(folder / "demo")], check=True, capture_output=True)
+        subprocess.run(
+            [sys.executable, "-m", "IFIMeasureLib.cli", "demo", "--output", str(folder / "demo")],
+            check=True,
+            capture_output=True,
+        )
         document = (folder / "demo" / "study.json").read_bytes()
         for number in range(10_000):
             of = folder / "many" / f"{number // 100:03d}" / f"{number % 100:02d}"
@@ -690,7 +791,11 @@ def collect(cases: int) -> None:
                 f"main(['collect', {str(source)!r}, '--output', {str(folder / f'{name}.csv')!r}])\n"
                 "print(time.perf_counter() - t, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
             )
-            printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.splitlines()[-1].split()
+            printed = (
+                subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+                .stdout.splitlines()[-1]
+                .split()
+            )
             peaks[name] = float(printed[1])
             line(f"{name} studies: time", float(printed[0]), "s", 60.0)
         line("peak memory: 10,000 studies over 100", peaks["10,000"] / peaks["100"], "x", 1.1)
@@ -699,17 +804,20 @@ def collect(cases: int) -> None:
 def export(cases: int) -> None:
     """Writing a measured study: the usual files, and every one. Imports and the first call's preparations are not counted."""
     print("export of a study")
-    from IFIMeasureLib.cli import build_parser, run_study
-    from IFIMeasureLib.core.phantom import Phantom
-    from IFIMeasureLib.core.sample import write_sample_study
-    from IFIMeasureLib.formats import DEFAULT_FORMATS, OUTPUT_FORMATS
-    from IFIMeasureLib.outputs import write_outputs
+    from IFIMeasureLib.cli.main import build_parser, run_study
+    from IFIMeasureLib.export.formats import DEFAULT_FORMATS, OUTPUT_FORMATS
+    from IFIMeasureLib.export.study_files import write_outputs
+    from IFIMeasureLib.synthetic.phantom import Phantom
+    from IFIMeasureLib.synthetic.sample import write_sample_study
 
     with tempfile.TemporaryDirectory() as text:
         dicom, segmentation = write_sample_study(Path(text) / "sample", Phantom(seed=1))
         call = ["measure", str(dicom), "--segmentation", str(segmentation), "--series", "2", "--output", text]
         study = run_study(build_parser().parse_args(call), lambda said: None)
-        for name, formats, limit in (("usual files", DEFAULT_FORMATS, 3.0), ("every file", tuple(OUTPUT_FORMATS), None)):
+        for name, formats, limit in (
+            ("usual files", DEFAULT_FORMATS, 3.0),
+            ("every file", tuple(OUTPUT_FORMATS), None),
+        ):
 
             def write(formats: tuple[str, ...] = formats) -> None:
                 with tempfile.TemporaryDirectory() as folder:
@@ -721,13 +829,14 @@ def export(cases: int) -> None:
 
 def live(cases: int) -> None:
     """The module: dragging, placing, opening and switching, on slicer-core and (the panel) on the stand-in of the application."""
-    from IFIMeasureLib.core.imaging import Grid as AnyGrid
-    from IFIMeasureLib.core.imaging import Segmentation, SegmentRef
-    from IFIMeasureLib.core.study import resolve_structures
+    from IFIMeasureLib.images.grid import Grid as AnyGrid
+    from IFIMeasureLib.images.masks import Segmentation, SegmentRef
     from IFIMeasureLib.mrml.live import LiveStudy
     from IFIMeasureLib.mrml.sample_scene import add_sample_bones
-    from IFIMeasureLib.mrml.scene import add_segments, create_scene
+    from IFIMeasureLib.mrml.scene import create_scene
+    from IFIMeasureLib.mrml.segmentations import add_segments
     from IFIMeasureLib.mrml.study_nodes import StudyNodes
+    from IFIMeasureLib.study.structures import resolve_structures
 
     def study_of(scene: Any, segmentation: Any) -> LiveStudy:
         nodes = StudyNodes.create(scene, "case")
@@ -738,7 +847,12 @@ def live(cases: int) -> None:
         array, turned = canonical(labels, grid.affine)
         source = Segmentation([array], turned, [SegmentRef(n, 0, v) for v, n in names.items()], Path("x"), True)
         masks = ((structure, source.mask(refs)) for structure, refs in resolve_structures(source, None).items())
-        return add_segments(scene, turned, [(structure.id, structure.side, mask) for structure, mask in masks if mask is not None], "case")
+        return add_segments(
+            scene,
+            turned,
+            [(structure.id, structure.side, mask) for structure, mask in masks if mask is not None],
+            "case",
+        )
 
     print("The module, without the application")
     headless = create_scene()
@@ -803,7 +917,24 @@ def live(cases: int) -> None:
     line("observers that the drag left behind", len(panel.widget.Observations) - observers, "", 0.0)
 
 
-SECTIONS = {f.__name__: f for f in (phantom, methods, bodyparts, grids, speed, memory, imports, live, muscle, atrophy, numbers, collect, export)}
+SECTIONS = {
+    f.__name__: f
+    for f in (
+        phantom,
+        methods,
+        bodyparts,
+        grids,
+        speed,
+        memory,
+        imports,
+        live,
+        muscle,
+        atrophy,
+        numbers,
+        collect,
+        export,
+    )
+}
 
 
 def main() -> int:

@@ -9,17 +9,25 @@ from typing import Any
 
 import numpy as np
 import vtk
-from IFIMeasureLib.core.imaging import Grid, Mask, Segmentation, SegmentRef, Volume, canonical
-from IFIMeasureLib.core.landmarks import LandmarkSet
-from IFIMeasureLib.core.muscle import Strokes, muscle_region, partial_volume_ml, resampled, signal_levels
-from IFIMeasureLib.core.muscle_numbers import muscle_numbers
-from IFIMeasureLib.core.phantom import SIGNALS, HipSpec, Phantom
-from IFIMeasureLib.core.placement import to_ras
-from IFIMeasureLib.core.registration import Examined, segment_together
-from IFIMeasureLib.core.spaces import Space, lesser_trochanter_region
-from IFIMeasureLib.core.study import HipResult, StudyResult, measure_study, resolve_structures
-from IFIMeasureLib.core.surface import closest_between
-from IFIMeasureLib.core.values import Measured, Side
+from IFIMeasureLib.anatomy.landmarks import LandmarkSet
+from IFIMeasureLib.anatomy.regions import lesser_trochanter_region
+from IFIMeasureLib.images.frames import to_ras
+from IFIMeasureLib.images.grid import Grid, canonical
+from IFIMeasureLib.images.masks import Mask, Segmentation, SegmentRef, Volume
+from IFIMeasureLib.images.surface import closest_between
+from IFIMeasureLib.measuring.spaces import Space
+from IFIMeasureLib.muscle.masks import resampled
+from IFIMeasureLib.muscle.numbers import muscle_numbers
+from IFIMeasureLib.muscle.region import muscle_region
+from IFIMeasureLib.muscle.registration import Examined, segment_together
+from IFIMeasureLib.muscle.signal import partial_volume_ml, signal_levels
+from IFIMeasureLib.muscle.strokes import Strokes
+from IFIMeasureLib.study.prepared import measure_study
+from IFIMeasureLib.study.result import HipResult, StudyResult
+from IFIMeasureLib.study.structures import resolve_structures
+from IFIMeasureLib.synthetic.hip import HipSpec
+from IFIMeasureLib.synthetic.phantom import SIGNALS, Phantom
+from IFIMeasureLib.values import Measured, Side
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 from vtk.util.numpy_support import vtk_to_numpy
@@ -65,7 +73,11 @@ def random_grid(rng: np.random.Generator, spacing: tuple[float, float, float], s
 def phantom_segmentation(phantom: Phantom, grid: Grid, side: Side) -> Segmentation:
     """Return the phantom's label map on a grid, as a file with segment names would give it."""
     array, turned = canonical(phantom.label_map(grid, (side,), ("hip", "femur", "hamstring", "iliopsoas")), grid.affine)
-    refs = [SegmentRef(name, 0, value) for value, name in phantom.label_names().items() if name.endswith(side.value) and (array == value).any()]
+    refs = [
+        SegmentRef(name, 0, value)
+        for value, name in phantom.label_names().items()
+        if name.endswith(side.value) and (array == value).any()
+    ]
     return Segmentation([array], turned, refs, Path("phantom"), True)
 
 
@@ -116,7 +128,10 @@ def phantom_errors(seed: int, spacing: tuple[float, float, float], oblique_deg: 
         if isinstance(result, Measured):
             errors.add("angles", result.value - truth.angles_deg[name])
         errors.add("angles that the field of view left out", 0.0 if isinstance(result, Measured) else 1.0)
-    for name, true_point in (("femoral_head_center", truth.head_center), ("lesser_trochanter_tip", truth.lesser_trochanter_tip)):
+    for name, true_point in (
+        ("femoral_head_center", truth.head_center),
+        ("lesser_trochanter_tip", truth.lesser_trochanter_tip),
+    ):
         place = hip.landmarks[name].position_ras_mm
         assert place is not None
         errors.add(name, float(np.linalg.norm(to_ras(np.array(place), side) - true_point)))
@@ -146,7 +161,12 @@ def muscle_case(seed: int) -> MuscleCase:
     rng = np.random.default_rng(5000 + seed)
     side = Side.RIGHT if seed % 2 else Side.LEFT
     edema = float(rng.uniform(0, 1)) if rng.random() < 0.5 else 0.0
-    spec = dataclasses.replace(random_spec(rng), muscle_radius_mm=float(rng.uniform(3.0, 5.5)), fat_fraction=float(rng.uniform(0.03, 0.5)), edema=edema)
+    spec = dataclasses.replace(
+        random_spec(rng),
+        muscle_radius_mm=float(rng.uniform(3.0, 5.5)),
+        fat_fraction=float(rng.uniform(0.03, 0.5)),
+        edema=edema,
+    )
     phantom = Phantom(spec, spec, seed)
     grid = random_grid(rng, (0.7, 0.7, 3.0), side, 10.0)
     contrast, snr = ("t1", "t2fs", "water")[seed % 3], (10.0, 20.0, 40.0)[(seed // 3) % 3]
@@ -155,13 +175,24 @@ def muscle_case(seed: int) -> MuscleCase:
     array, turned = canonical(phantom.image(grid, contrast, snr=snr, bias=0.3), grid.affine)
     labels, _ = canonical(phantom.label_map(grid, (side,)), grid.affine)
     value = next(v for v, name in phantom.label_names().items() if name == f"quadratus_femoris_{side.value}")
-    return MuscleCase(Volume(array, turned, Path("phantom")), side, hip.landmarks, hip.masks, labels == value, f"{contrast}, SNR {snr:g}")
+    return MuscleCase(
+        Volume(array, turned, Path("phantom")),
+        side,
+        hip.landmarks,
+        hip.masks,
+        labels == value,
+        f"{contrast}, SNR {snr:g}",
+    )
 
 
 def true_muscle_ml(spec: HipSpec, side: Side) -> float:
     """Return the volume of a phantom's quadratus femoris, from voxels of 0.4 mm."""
     phantom = Phantom(spec, spec, 0)
-    bounds = np.array([shape.bounds() for shape in phantom.shapes(side)["quadratus_femoris"]]) * [side.lateral_sign, 1.0, 1.0]
+    bounds = np.array([shape.bounds() for shape in phantom.shapes(side)["quadratus_femoris"]]) * [
+        side.lateral_sign,
+        1.0,
+        1.0,
+    ]
     low, high = bounds.min((0, 1)) - 2.0, bounds.max((0, 1)) + 2.0
     affine = np.diag([0.4, 0.4, 0.4, 1.0])
     affine[:3, 3] = low
@@ -189,7 +220,9 @@ def muscle_pair(seed: int, atrophy: float, snr: float | None = None) -> MusclePa
     """
     rng = np.random.default_rng(9000 + seed)
     side = Side.RIGHT if seed % 2 else Side.LEFT
-    before = dataclasses.replace(random_spec(rng), muscle_radius_mm=float(rng.uniform(4.0, 5.5)), fat_fraction=float(rng.uniform(0.03, 0.2)))
+    before = dataclasses.replace(
+        random_spec(rng), muscle_radius_mm=float(rng.uniform(4.0, 5.5)), fat_fraction=float(rng.uniform(0.03, 0.2))
+    )
     after = dataclasses.replace(
         before,
         flexion_deg=before.flexion_deg + float(rng.uniform(-5, 5)),
@@ -212,7 +245,9 @@ def muscle_pair(seed: int, atrophy: float, snr: float | None = None) -> MusclePa
         hip = measure_study(segmentation, resolve_structures(segmentation, None), sides=(side,)).hips[side]
         array, turned = canonical(phantom.image(grid, contrast, snr=noise, bias=0.3), grid.affine)
         scans.append(Examined(Volume(array, turned, Path("phantom")), hip.landmarks, hip.masks, side))
-    return MusclePair(scans[0], scans[1], (true_muscle_ml(before, side), true_muscle_ml(after, side)), f"{contrast}, SNR {noise:g}")
+    return MusclePair(
+        scans[0], scans[1], (true_muscle_ml(before, side), true_muscle_ml(after, side)), f"{contrast}, SNR {noise:g}"
+    )
 
 
 def followed_ml(pair: MusclePair) -> tuple[float, float]:
@@ -254,12 +289,16 @@ def synthetic_mr(contrast: str, spacing: tuple[float, float, float] = (0.7, 0.7,
     ramp = [np.linspace(-1, 1, n, dtype=np.float32) for n in labels.shape]
     weight = rng.normal(size=3)
     weight /= np.abs(weight).sum()
-    image *= 1 + 0.3 * (weight[0] * ramp[0][:, None, None] + weight[1] * ramp[1][None, :, None] + weight[2] * ramp[2][None, None, :])
+    image *= 1 + 0.3 * (
+        weight[0] * ramp[0][:, None, None] + weight[1] * ramp[1][None, :, None] + weight[2] * ramp[2][None, None, :]
+    )
     noise = rng.normal(scale=SIGNALS["t1"]["muscle"] / 20.0, size=(2, *labels.shape))
     image = np.hypot(image + noise[0], noise[1]).astype(np.float32)
     bones = np.where(labels <= 2, labels, 0).astype(np.uint8)
     hip = measure_labels(bones, {1: "hip_right", 2: "femur_right"}, grid).hips[Side.RIGHT]
-    return MuscleCase(Volume(image, grid, Path("BodyParts3D")), Side.RIGHT, hip.landmarks, hip.masks, labels == 3, contrast)
+    return MuscleCase(
+        Volume(image, grid, Path("BodyParts3D")), Side.RIGHT, hip.landmarks, hip.masks, labels == 3, contrast
+    )
 
 
 def dice(a: np.ndarray, b: np.ndarray) -> float:
@@ -341,7 +380,9 @@ def voxelize(surface: Any, grid: Grid) -> np.ndarray:
     return vtk_to_numpy(image.GetOutput().GetPointData().GetScalars()).reshape(grid.shape[::-1]).T > 0
 
 
-def bodyparts_grid(spacing: tuple[float, float, float], turn: np.ndarray | None = None, bottom_mm: float = 660.0, top_mm: float = 870.0) -> Grid:
+def bodyparts_grid(
+    spacing: tuple[float, float, float], turn: np.ndarray | None = None, bottom_mm: float = 660.0, top_mm: float = 870.0
+) -> Grid:
     """Return a grid over both hips of ``bodyparts3d`` (RAS), optionally turned about its middle."""
     low, high = np.array([-158.0, -2.0, bottom_mm]), np.array([158.0, 142.0, top_mm])
     if turn is not None and np.abs(np.abs(turn) - np.abs(turn).round()).max() > 1e-9:
@@ -368,7 +409,9 @@ def bodyparts_labels(grid: Grid, names: dict[str, tuple[str, ...]] | None = None
 def measure_labels(labels: np.ndarray, names: dict[int, str], grid: Grid) -> StudyResult:
     """Measure a label map with named values."""
     array, turned = canonical(labels, grid.affine)
-    segmentation = Segmentation([array], turned, [SegmentRef(name, 0, value) for value, name in names.items()], Path("bodyparts3d"), True)
+    segmentation = Segmentation(
+        [array], turned, [SegmentRef(name, 0, value) for value, name in names.items()], Path("bodyparts3d"), True
+    )
     return measure_study(segmentation, resolve_structures(segmentation, None))
 
 

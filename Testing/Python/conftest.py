@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from IFIMeasureLib.core.imaging import Segmentation, SegmentRef
-from IFIMeasureLib.core.phantom import Phantom
-from IFIMeasureLib.core.sample import sample_grid, write_label_map
-from IFIMeasureLib.core.study import StudyResult, measure_study, resolve_structures
+from IFIMeasureLib.images.masks import Segmentation, SegmentRef
+from IFIMeasureLib.study.prepared import measure_study
+from IFIMeasureLib.study.result import StudyResult
+from IFIMeasureLib.study.structures import resolve_structures
+from IFIMeasureLib.synthetic.phantom import Phantom
+from IFIMeasureLib.synthetic.sample import sample_grid, write_label_map
 
 
 def pdf_can_be_made() -> bool:

@@ -1,1 +1,1 @@
-"""Parts of the panel: qt and the application, imported by the module's Widget alone."""
+"""Parts of the panel: in come results and choices, out come what a person did; they show and decide nothing."""

@@ -11,14 +11,14 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 
-from ..core.anatomy import Structure, definitions
-from ..core.findings import FINDINGS, FindingDefinition, Findings, finding
-from ..core.follow_up import change_texts
-from ..core.landmarks import Landmark, LandmarkSet, LandmarkState, landmark_definitions
-from ..core.measurements import MEASUREMENTS, MeasurementDefinition
-from ..core.reference_values import statements
-from ..core.study import StudyResult
-from ..core.values import Measured, Side, number_text, unit_text
+from ..anatomy.findings import FINDINGS, FindingDefinition, Findings, finding
+from ..anatomy.landmarks import Landmark, LandmarkSet, LandmarkState, landmark_definitions
+from ..anatomy.reference_values import statements
+from ..anatomy.structures import Structure, definitions
+from ..measuring.measurements import MEASUREMENTS, MeasurementDefinition
+from ..present.text import change_texts, number_text, unit_text
+from ..study.result import StudyResult
+from ..values import Measured, Side
 from .wheel import WheelGuard
 
 SIDES = (Side.RIGHT, Side.LEFT)
@@ -109,7 +109,9 @@ class LandmarkTable:
     :param on_activated: the same for a double click.
     """
 
-    def __init__(self, table: Any, on_chosen: Callable[[Side, str], None], on_activated: Callable[[Side, str], None]) -> None:
+    def __init__(
+        self, table: Any, on_chosen: Callable[[Side, str], None], on_activated: Callable[[Side, str], None]
+    ) -> None:
         self._table, self._on_chosen, self._on_activated = table, on_chosen, on_activated
         self._keys = list(landmark_definitions())
         self._choosing = False
@@ -208,7 +210,13 @@ class FindingTable:
         table.setRowCount(len(FINDINGS))
         for row, definition in enumerate(FINDINGS):
             # the panel's section is that of the muscle already
-            _cell(table, row, 0, definition.title.removeprefix("Quadratus femoris, ").capitalize(), f"{definition.title}: {definition.how}")
+            _cell(
+                table,
+                row,
+                0,
+                definition.title.removeprefix("Quadratus femoris, ").capitalize(),
+                f"{definition.title}: {definition.how}",
+            )
             for column, side in enumerate(SIDES, 1):
                 combo = qt.QComboBox()
                 combo.addItems(["–", *definition.choices])
@@ -244,7 +252,7 @@ class FollowUpTable:
         _fit(table)
 
     def show(self, rows: list[dict[str, str]]) -> None:
-        """Show the rows of :func:`~IFIMeasureLib.core.follow_up.follow_up`; those without a change are left out."""
+        """Show the rows of :func:`~IFIMeasureLib.study.follow_up.follow_up`; those without a change are left out."""
         changed = [row for row in rows if row["change"]]
         self._table.setRowCount(len(changed))
         for number, row in enumerate(changed):
@@ -252,7 +260,11 @@ class FollowUpTable:
             percent = f" ({float(row['change_symmetric_percent']):+.1f} %)" if row["change_symmetric_percent"] else ""
             mark = "▲ " if row["verdict"].startswith("beyond") else ""
             verdict = {"b": _("beyond error"), "w": _("within error")}.get(row["verdict"][:1], "")
-            tooltip = "\n".join(text for text in (f"{row['first_date']}: {first}; {row['date']}: {now}", row["verdict"], row["notes"]) if text)
+            tooltip = "\n".join(
+                text
+                for text in (f"{row['first_date']}: {first}; {row['date']}: {now}", row["verdict"], row["notes"])
+                if text
+            )
             told = f"{change}{percent}" + (f"\n{mark}{verdict}" if verdict else "")
             cells = (f"{row['title']}, {row['side']}", row["date"], told)
             for column, text in enumerate(cells):
@@ -266,7 +278,13 @@ def describe(definition: MeasurementDefinition, side: Side | None, study: StudyR
         return "–", _("Nothing has been measured yet.")
     result = study.result(definition.id, side)
     if not isinstance(result, Measured):
-        reason = result.reason if result is not None else study.absent_sides.get(side, _("not measured.")) if side is not None else _("not measured.")
+        reason = (
+            result.reason
+            if result is not None
+            else study.absent_sides.get(side, _("not measured."))
+            if side is not None
+            else _("not measured.")
+        )
         return "–", reason
     below: list[str] = []
     lines = [result.method, *result.notes]

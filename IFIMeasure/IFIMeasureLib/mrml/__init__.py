@@ -1,1 +1,1 @@
-"""Results as MRML nodes, scenes and pictures. The scene is always an argument."""
+"""Studies in a scene: values to Slicer's nodes and back, RAS millimeter in world coordinates; the scene is an argument."""

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import slicer
 
-from ..core.anatomy import Structure
-from ..core.follow_up import Changes, Examination, examination_of, follow_up
-from ..core.landmarks import Landmark, LandmarkSet, LandmarkState, landmark_definitions, landmark_label
-from ..core.placement import to_ras
-from ..core.spaces import Space
-from ..core.study import PreparedStudy, Progress, StudyResult, measure_landmarks, segment_muscles_together
-from ..core.values import IFIMeasureError, Measured, Side, point3
+from ..anatomy.landmarks import Landmark, LandmarkSet, LandmarkState, landmark_definitions, landmark_label
+from ..anatomy.structures import Structure
+from ..images.frames import to_ras
+from ..measuring.spaces import Space
+from ..study.follow_up import Changes, Examination, examination_of, follow_up
+from ..study.prepared import PreparedStudy, measure_landmarks, segment_muscles_together
+from ..study.result import Progress, StudyResult
+from ..values import IFIMeasureError, Measured, Side, point3
 from .study_nodes import StudyNodes, write_landmark
 from .views import jump_slices
 
@@ -84,7 +85,11 @@ class LiveStudy:
         :raises IFIMeasureError: with one sentence for the person.
         """
         landmarks = self._landmarks()
-        if self.result is not None and self._measured == self._seen(landmarks, self.nodes.bones_stamp()) and not self.result.draft:
+        if (
+            self.result is not None
+            and self._measured == self._seen(landmarks, self.nodes.bones_stamp())
+            and not self.result.draft
+        ):
             return self.result
         if self.nodes.segmentation is None:
             result = measure_landmarks(landmarks, self.nodes.subject)
@@ -96,13 +101,19 @@ class LiveStudy:
             self.nodes.show(result)
         self.result = result
         # a draft writes no landmarks, so they are still those that were read
-        self._measured = self._seen(landmarks, self._stamp) if draft else self._seen(self._landmarks(), self.nodes.bones_stamp())
+        self._measured = (
+            self._seen(landmarks, self._stamp) if draft else self._seen(self._landmarks(), self.nodes.bones_stamp())
+        )
         return result
 
     def has_landmarks(self) -> bool:
         """Whether anything has been placed, by the program or by a person; NaN counts, so that it is told."""
         try:
-            return any(landmark.state is not LandmarkState.NOT_PLACED for landmarks in self._landmarks().values() for landmark in landmarks.values())
+            return any(
+                landmark.state is not LandmarkState.NOT_PLACED
+                for landmarks in self._landmarks().values()
+                for landmark in landmarks.values()
+            )
         except IFIMeasureError:
             return True
 
@@ -137,7 +148,9 @@ class LiveStudy:
         node = self.nodes.landmark_node(side)
         index = int(node.GetControlPointIndexByLabel(landmark_label(side, landmark_id)))
         if index < 0:
-            raise IFIMeasureError(f"{node.GetName()}: the point '{landmark_label(side, landmark_id)}' is no longer in the list; delete the list, and a whole one is made.")
+            raise IFIMeasureError(
+                f"{node.GetName()}: the point '{landmark_label(side, landmark_id)}' is no longer in the list; delete the list, and a whole one is made."
+            )
         return index
 
     def snap(self, side: Side, landmark_id: str) -> bool:
@@ -233,12 +246,16 @@ class LiveStudy:
         """
         nodes = self.nodes
         if nodes.volume is None:
-            raise IFIMeasureError("No volume is chosen; the quadratus femoris is found in an image, T1, T2 or the water image of Dixon.")
+            raise IFIMeasureError(
+                "No volume is chosen; the quadratus femoris is found in an image, T1, T2 or the water image of Dixon."
+            )
         prepared = self.prepare(progress)
         anew = {side for side in prepared.bones if nodes.made_here(Structure("quadratus_femoris", side).name)}
         if progress is not None:
             progress("segmenting the quadratus femoris")
-        placed = {side: hip.landmarks for side, hip in prepared.measure(self._landmarks(), progress=progress).hips.items()}
+        placed = {
+            side: hip.landmarks for side, hip in prepared.measure(self._landmarks(), progress=progress).hips.items()
+        }
         made, failed = prepared.segment_muscles(placed, nodes.strokes(), anew)
         if not made:
             kept = "Each side has a whole segment of the quadratus femoris that a person made; it is kept. Remove it, or choose another structure for it, to have it segmented."
@@ -287,11 +304,17 @@ class LiveStudy:
 
     def jump_to_level(self, side: Side, space: str, level_mm: float) -> bool:
         """Center the slice views on a space in one axial plane of its profile; returns whether there is one."""
-        found = self.result.hips[side].spaces.get(space) if self.result is not None and side in self.result.hips else None
+        found = (
+            self.result.hips[side].spaces.get(space) if self.result is not None and side in self.result.hips else None
+        )
         if not isinstance(found, Space):
             return False
         for point in found.profile:
-            if abs(point.level_mm - level_mm) < 1e-3 and point.medial_point is not None and point.lateral_point is not None:
+            if (
+                abs(point.level_mm - level_mm) < 1e-3
+                and point.medial_point is not None
+                and point.lateral_point is not None
+            ):
                 jump_slices(self.nodes.scene, point3(to_ras(0.5 * (point.medial_point + point.lateral_point), side)))
                 return True
         return False
@@ -308,7 +331,9 @@ class LiveStudy:
             self.nodes.hide_bones()
 
 
-def follow_studies(lives: list[LiveStudy], wcv_percent: float, together: bool, progress: Progress | None = None) -> Changes:
+def follow_studies(
+    lives: list[LiveStudy], wcv_percent: float, together: bool, progress: Progress | None = None
+) -> Changes:
     """Compare the studies of a scene, which are examinations of one person, with the first of them by date.
 
     :param together: whether muscles that were found in the images, and that no one has edited, are found again in all together.
@@ -322,22 +347,33 @@ def follow_studies(lives: list[LiveStudy], wcv_percent: float, together: bool, p
     if not together:
         return changes
     ordered = sorted(lives, key=lambda live: live.nodes.date)
-    sides = [side for side in Side if all(live.nodes.made_here(Structure("quadratus_femoris", side).name) for live in ordered)]
+    sides = [
+        side
+        for side in Side
+        if all(live.nodes.made_here(Structure("quadratus_femoris", side).name) for live in ordered)
+    ]
     if not sides:
-        changes.warnings.append("no muscle was found in the image in every study, so the segments are compared as they are.")
+        changes.warnings.append(
+            "no muscle was found in the image in every study, so the segments are compared as they are."
+        )
         return changes
     placed = [{side: live.nodes.landmarks(side) for side in sides} for live in ordered]
     segment_muscles_together([live.prepare(progress) for live in ordered], placed, sides, progress)
     for live in ordered:
         live.take_muscles(sides)
     changes = follow_up(examinations(), wcv_percent)
-    changes.warnings.append(f"the quadratus femoris ({', '.join(side.value for side in sides)}) was found in all studies together.")
+    changes.warnings.append(
+        f"the quadratus femoris ({', '.join(side.value for side in sides)}) was found in all studies together."
+    )
     return changes
 
 
 def _place_into(node: Any) -> None:
     """Let clicks in the views place points of a markups node, until the place mode is left."""
-    selection, interaction = _singleton(node.GetScene(), "vtkMRMLSelectionNode"), _singleton(node.GetScene(), "vtkMRMLInteractionNode")
+    selection, interaction = (
+        _singleton(node.GetScene(), "vtkMRMLSelectionNode"),
+        _singleton(node.GetScene(), "vtkMRMLInteractionNode"),
+    )
     _leave_place_mode(node.GetScene())
     selection.SetReferenceActivePlaceNodeClassName(node.GetClassName())
     selection.SetActivePlaceNodeID(node.GetID())
@@ -348,7 +384,9 @@ def _place_into(node: Any) -> None:
 def _leave_place_mode(scene: Any) -> None:
     """Let clicks place nothing. Only then do views let go of the point that follows the mouse: the next click would place that one."""
     if _in_place_mode(scene):
-        _singleton(scene, "vtkMRMLInteractionNode").SetCurrentInteractionMode(slicer.vtkMRMLInteractionNode.ViewTransform)
+        _singleton(scene, "vtkMRMLInteractionNode").SetCurrentInteractionMode(
+            slicer.vtkMRMLInteractionNode.ViewTransform
+        )
 
 
 def _in_place_mode(scene: Any) -> bool:

@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ..core.imaging import Segmentation, SegmentRef, Volume
-from ..core.phantom import Phantom
-from ..core.sample import sample_grid
-from ..core.study import Progress, resolve_structures
-from ..core.values import Array
-from .scene import add_segments, add_volume
+from ..images.masks import Segmentation, SegmentRef, Volume
+from ..study.result import Progress
+from ..study.structures import resolve_structures
+from ..synthetic.phantom import Phantom
+from ..synthetic.sample import sample_grid
+from ..values import Array
+from .segmentations import add_segments
+from .volumes import add_volume
 
 SAMPLE_NAME = "IFI hip phantom (T1, Dixon, follow-up)"
 SAMPLE_CHECKSUM = "SHA256:ee44f5b9cc7e845ebdfdc8470acafcb1a35ef0fca3f6c558cc3ab5ad7a512983"
@@ -31,7 +33,9 @@ def sample_phantom() -> Phantom:
 def follow_up_phantom() -> Phantom:
     """Return the same person a year later: the left quadratus femoris has lost volume and gained fat."""
     first = sample_phantom()
-    return replace(first, seed=2, left=replace(first.left, muscle_radius_mm=2.6, fat_fraction=0.45, edema=0.4, rotation_deg=4.0))
+    return replace(
+        first, seed=2, left=replace(first.left, muscle_radius_mm=2.6, fat_fraction=0.45, edema=0.4, rotation_deg=4.0)
+    )
 
 
 def sample_labels() -> Array:
@@ -60,9 +64,14 @@ def add_sample(scene: Any, progress: Progress | None = None) -> dict[str, Any]:
     grid = sample_grid(_SPACING_MM)
     say("making the images")
     images = sample_phantom().images(grid, ("t1", "water", "fat"))
-    nodes = {key: add_volume(scene, Volume(image, grid, Path(key)), f"IFI hip phantom {title}") for (key, image), title in zip(images.items(), ("T1", "Dixon water", "Dixon fat"))}
+    nodes = {
+        key: add_volume(scene, Volume(image, grid, Path(key)), f"IFI hip phantom {title}")
+        for (key, image), title in zip(images.items(), ("T1", "Dixon water", "Dixon fat"))
+    }
     say("making the follow-up")
-    nodes["follow_up"] = add_volume(scene, Volume(follow_up_phantom().image(grid, "t1"), grid, Path("follow-up")), "IFI hip phantom follow-up T1")
+    nodes["follow_up"] = add_volume(
+        scene, Volume(follow_up_phantom().image(grid, "t1"), grid, Path("follow-up")), "IFI hip phantom follow-up T1"
+    )
     say("making the bones")
     nodes["segmentation"] = add_sample_bones(scene)
     nodes["segmentation"].SetReferenceImageGeometryParameterFromVolumeNode(nodes["t1"])

@@ -21,11 +21,8 @@ from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from vtkmodules.vtkCommonCore import reference, vtkDoubleArray, vtkStringArray
 from vtkmodules.vtkCommonDataModel import vtkTable, vtkVector3d
 
-from ..core.anatomy import SIDE_CODES, Structure, definitions, names_known_unasked, parse_structure, structure_from_name
-from ..core.findings import Findings
-from ..core.follow_up import FOLLOW_UP_COLUMNS
-from ..core.imaging import Grid, Mask, Volume
-from ..core.landmarks import (
+from ..anatomy.findings import Findings
+from ..anatomy.landmarks import (
     NOT_PLACED,
     Landmark,
     LandmarkSet,
@@ -37,17 +34,40 @@ from ..core.landmarks import (
     parse_label,
     parse_origin,
 )
-from ..core.measurements import MEASUREMENTS, MeasurementDefinition
-from ..core.muscle import Strokes
-from ..core.muscle_numbers import MuscleImages, fat_fraction_map, muscle_images
-from ..core.placement import BoneField, to_ras
-from ..core.reference_values import Subject, reference_rows
-from ..core.spaces import Space
-from ..core.study import PreparedStudy, Progress, StudyResult, each_result, lacking_structures, resolve_structures
-from ..core.surface import triangulated
-from ..core.tables import MEASUREMENT_COLUMNS, PROFILE_COLUMNS, SUMMARY_COLUMNS, measurement_rows, profile_rows, summary_rows
-from ..core.values import Array, IFIMeasureError, Measured, Result, Side, iso_date, point3
-from .scene import add_segmentation, add_volume, ijk_to_ras, read_segmentation_node, read_volume_node, replace_voxels, world_matrix, write_segment
+from ..anatomy.reference_values import Subject, reference_rows
+from ..anatomy.structures import (
+    SIDE_CODES,
+    Structure,
+    definitions,
+    names_known_unasked,
+    parse_structure,
+    structure_from_name,
+)
+from ..images.frames import to_ras
+from ..images.grid import Grid
+from ..images.masks import Mask, Volume
+from ..images.surface import triangulated
+from ..measuring.measurements import MEASUREMENTS, MeasurementDefinition
+from ..measuring.spaces import Space
+from ..muscle.numbers import MuscleImages, fat_fraction_map, muscle_images
+from ..muscle.strokes import Strokes
+from ..placement.bone_field import BoneField
+from ..present.tables import (
+    MEASUREMENT_COLUMNS,
+    PROFILE_COLUMNS,
+    SUMMARY_COLUMNS,
+    measurement_rows,
+    profile_rows,
+    summary_rows,
+)
+from ..study.follow_up import FOLLOW_UP_COLUMNS
+from ..study.prepared import PreparedStudy
+from ..study.result import Progress, StudyResult, each_result
+from ..study.structures import lacking_structures, resolve_structures
+from ..values import Array, IFIMeasureError, Measured, Result, Side, iso_date, point3
+from .matrices import ijk_to_ras, world_matrix
+from .segmentations import add_segmentation, read_segmentation_node, replace_voxels, write_segment
+from .volumes import add_volume, read_volume_node
 
 SIDE_COLORS = {Side.RIGHT: (0.90, 0.60, 0.10), Side.LEFT: (0.20, 0.60, 0.90)}
 """Colors of the sides; orange and blue stay apart for people who do not tell red from green."""
@@ -81,8 +101,13 @@ class StudyNodes:
     @classmethod
     def all(cls, scene: Any) -> list[StudyNodes]:
         """Return every study of a scene, in the scene's order."""
-        records = (scene.GetNthNodeByClass(n, "vtkMRMLScriptedModuleNode") for n in range(scene.GetNumberOfNodesByClass("vtkMRMLScriptedModuleNode")))
-        return [cls(scene, record) for record in records if record.GetAttribute(RECORD_ATTRIBUTE[0]) == RECORD_ATTRIBUTE[1]]
+        records = (
+            scene.GetNthNodeByClass(n, "vtkMRMLScriptedModuleNode")
+            for n in range(scene.GetNumberOfNodesByClass("vtkMRMLScriptedModuleNode"))
+        )
+        return [
+            cls(scene, record) for record in records if record.GetAttribute(RECORD_ATTRIBUTE[0]) == RECORD_ATTRIBUTE[1]
+        ]
 
     @property
     def name(self) -> str:
@@ -153,7 +178,10 @@ class StudyNodes:
     @property
     def date(self) -> str:
         """Date of the examination, as the person gave it (ISO 8601) or as the subject hierarchy has it from DICOM; empty where neither does."""
-        return iso_date(self.record.GetParameter("date") or _patient_tags(self.scene, self.volume or self.segmentation).get("StudyDate", ""))
+        return iso_date(
+            self.record.GetParameter("date")
+            or _patient_tags(self.scene, self.volume or self.segmentation).get("StudyDate", "")
+        )
 
     @date.setter
     def date(self, text: str) -> None:
@@ -245,13 +273,22 @@ class StudyNodes:
     def segments(self) -> list[tuple[str, str, str]]:
         """Return every segment as (id, name, structure name)."""
         node = self.segmentation
-        return [] if node is None else [(key, node.GetSegmentation().GetSegment(key).GetName() or key, structure) for key, structure in self.structures().items()]
+        return (
+            []
+            if node is None
+            else [
+                (key, node.GetSegmentation().GetSegment(key).GetName() or key, structure)
+                for key, structure in self.structures().items()
+            ]
+        )
 
     def what_is_lacking(self) -> str:
         """Say which structures are missing, and what cannot be measured for that; one sentence a line."""
         if self.segmentation is None:
             return "No segmentation is chosen: angles and lengths are measured from landmarks, spaces are not."
-        return "\n".join(lacking_structures(parse_structure(name, "segment") for name in self.structures().values() if name))
+        return "\n".join(
+            lacking_structures(parse_structure(name, "segment") for name in self.structures().values() if name)
+        )
 
     def bones_stamp(self) -> object:
         """Return something that changes whenever voxels, structures, image or transforms of this study change."""
@@ -259,7 +296,10 @@ class StudyNodes:
         if node is None:
             return None
         segmentation = node.GetSegmentation()
-        images = [segmentation.GetSegment(key).GetRepresentation(segmentation.GetSourceRepresentationName()) for key in _segment_ids(node)]
+        images = [
+            segmentation.GetSegment(key).GetRepresentation(segmentation.GetSourceRepresentationName())
+            for key in _segment_ids(node)
+        ]
         places = [world_matrix(n).tobytes() if n is not None and _is_linear(n) else "" for n in (node, volume)]
         return (
             node.GetID(),
@@ -277,17 +317,23 @@ class StudyNodes:
         return guess_structure(node.GetSegmentation().GetSegment(segment_id)) if said is None else said
 
     def prepare(self, progress: Progress | None = None) -> PreparedStudy:
-        """Read the segmentation and place the landmarks; see :class:`~IFIMeasureLib.core.study.PreparedStudy`.
+        """Read the segmentation and place the landmarks; see :class:`~IFIMeasureLib.study.prepared.PreparedStudy`.
 
         :raises IFIMeasureError: with one sentence for the person.
         """
         if self.segmentation is None:
-            raise IFIMeasureError("No segmentation is chosen; choose one that holds hip bones and femora, or segment them first.")
+            raise IFIMeasureError(
+                "No segmentation is chosen; choose one that holds hip bones and femora, or segment them first."
+            )
         segmentation, ids = read_segmentation_node(self.segmentation)
         structures = self.structures()
         # by id, not by name: names need not be unique, and the person chose for this very segment
         mapping = {f"segment {key}": parse_structure(structures[key], "segment") for key in ids if structures.get(key)}
-        by_id = replace(segmentation, segments=[replace(ref, name=f"segment {key}") for key, ref in zip(ids, segmentation.segments)], named=False)
+        by_id = replace(
+            segmentation,
+            segments=[replace(ref, name=f"segment {key}") for key, ref in zip(ids, segmentation.segments)],
+            named=False,
+        )
         try:
             found = resolve_structures(by_id, mapping)
         except IFIMeasureError:
@@ -342,19 +388,29 @@ class StudyNodes:
             may be replaced as long as no one has edited it. Otherwise it is what a person drew, filled, in their own segment.
         """
         # world coordinates back into the segmentation's own
-        own = Mask(mask.array, Grid(mask.grid.shape, np.linalg.inv(world_matrix(self.segmentation)) @ mask.grid.affine), mask.cut)
+        own = Mask(
+            mask.array,
+            Grid(mask.grid.shape, np.linalg.inv(world_matrix(self.segmentation)) @ mask.grid.affine),
+            mask.cut,
+        )
         if automatic:
             key = write_segment(self.segmentation, "quadratus_femoris", side, own)
             self.segmentation.GetSegmentation().GetSegment(key).SetTag("IFIMeasure.automatic", str(self._voxels(key)))
         else:
             wanted = Structure("quadratus_femoris", side).name
-            replace_voxels(self.segmentation, next(key for key, name in self.structures().items() if name == wanted), own)
+            replace_voxels(
+                self.segmentation, next(key for key, name in self.structures().items() if name == wanted), own
+            )
 
     def made_here(self, segment_id: str) -> bool:
         """Whether a segment was written by :meth:`write_muscle` and no one has edited it since."""
         tag = reference("")
         segment = self.segmentation.GetSegmentation().GetSegment(segment_id)
-        return segment is not None and segment.GetTag("IFIMeasure.automatic", tag) and str(tag) == str(self._voxels(segment_id))
+        return (
+            segment is not None
+            and segment.GetTag("IFIMeasure.automatic", tag)
+            and str(tag) == str(self._voxels(segment_id))
+        )
 
     def _voxels(self, segment_id: str) -> int:
         image = slicer.vtkOrientedImageData()
@@ -480,15 +536,27 @@ class StudyNodes:
             for space_name in ("ifs", "qfs"):
                 role = f"{space_name}_{side.value}"
                 space = study.hips[side].spaces[space_name] if side in study.hips else None
-                points = [(p.level_mm, p.distance_mm) for p in space.profile if p.distance_mm is not None] if isinstance(space, Space) else []
+                points = (
+                    [(p.level_mm, p.distance_mm) for p in space.profile if p.distance_mm is not None]
+                    if isinstance(space, Space)
+                    else []
+                )
                 if not points:
                     self._remove(f"series_{role}", f"points_{role}")
                     continue
                 levels += [level for level, _ in points]
                 series = self._series(role, f"{space_name.upper()} {side.value}", np.array(points))
                 series.SetColor(*SIDE_COLORS[side])
-                series.SetMarkerStyle(slicer.vtkMRMLPlotSeriesNode.MarkerStyleCircle if side is Side.RIGHT else slicer.vtkMRMLPlotSeriesNode.MarkerStyleSquare)
-                series.SetLineStyle(slicer.vtkMRMLPlotSeriesNode.LineStyleSolid if space_name == "ifs" else slicer.vtkMRMLPlotSeriesNode.LineStyleDash)
+                series.SetMarkerStyle(
+                    slicer.vtkMRMLPlotSeriesNode.MarkerStyleCircle
+                    if side is Side.RIGHT
+                    else slicer.vtkMRMLPlotSeriesNode.MarkerStyleSquare
+                )
+                series.SetLineStyle(
+                    slicer.vtkMRMLPlotSeriesNode.LineStyleSolid
+                    if space_name == "ifs"
+                    else slicer.vtkMRMLPlotSeriesNode.LineStyleDash
+                )
                 series.SetLineWidth(2.0)
                 shown.append(series)
         if not levels:
@@ -498,7 +566,9 @@ class StudyNodes:
         # a band, drawn as one line that runs to and fro: plots know no areas
         heights = np.linspace(low, high, 25)
         left, right = min(levels) - 2.0, max(levels) + 2.0
-        band = np.array([(x, y) for n, y in enumerate(heights) for x in ((left, right) if n % 2 == 0 else (right, left))])
+        band = np.array(
+            [(x, y) for n, y in enumerate(heights) for x in ((left, right) if n % 2 == 0 else (right, left))]
+        )
         series = self._series("cutoffs", f"IFS cutoffs {low:g} to {high:g} mm", band)
         series.SetColor(0.6, 0.6, 0.6)
         series.SetMarkerStyle(slicer.vtkMRMLPlotSeriesNode.MarkerStyleNone)
@@ -579,7 +649,9 @@ class StudyNodes:
 
     def hide_bones(self) -> None:
         """Remove the colored surfaces."""
-        self._remove("color_legend", *(f"bone_{bone}_{side.value}" for side in Side for bone in ("femur", "hip")), "bone_colors")
+        self._remove(
+            "color_legend", *(f"bone_{bone}_{side.value}" for side in Side for bone in ("femur", "hip")), "bone_colors"
+        )
 
     # -- order in the scene
 
@@ -605,7 +677,14 @@ class StudyNodes:
 MAX_SHOWN_DISTANCE_MM = 40.0
 """Distances beyond this get the last color."""
 
-_DISTANCE_COLORS = ((0.55, 0.05, 0.10), (0.90, 0.45, 0.15), (0.98, 0.85, 0.45), (0.75, 0.88, 0.90), (0.30, 0.55, 0.78), (0.16, 0.25, 0.55))
+_DISTANCE_COLORS = (
+    (0.55, 0.05, 0.10),
+    (0.90, 0.45, 0.15),
+    (0.98, 0.85, 0.45),
+    (0.75, 0.88, 0.90),
+    (0.30, 0.55, 0.78),
+    (0.16, 0.25, 0.55),
+)
 
 
 def _result_role(measurement_id: str, side: Side | None) -> str:
@@ -622,7 +701,11 @@ def _items(hierarchy: Any, parent: int) -> list[int]:
 
 def _cutoff_band(measurement_id: str, subject: Subject) -> tuple[float, float]:
     """Lowest and highest published cutoff that fits the subject, millimeter."""
-    cutoffs = [row.cutoff_mm for row in reference_rows() if row.measurement == measurement_id and row.cutoff_mm is not None and row.applies_to(subject)]
+    cutoffs = [
+        row.cutoff_mm
+        for row in reference_rows()
+        if row.measurement == measurement_id and row.cutoff_mm is not None and row.applies_to(subject)
+    ]
     return (min(cutoffs), max(cutoffs)) if cutoffs else (0.0, 0.0)
 
 
@@ -688,7 +771,11 @@ def write_landmark(node: Any, index: int, key: str, landmark: Landmark) -> None:
         node.SetNthControlPointPositionMissing(index)
     else:
         node.UnsetNthControlPointPosition(index)
-    text = landmark_definitions()[key].how if landmark.state is LandmarkState.NOT_PLACED else landmark_description(landmark)
+    text = (
+        landmark_definitions()[key].how
+        if landmark.state is LandmarkState.NOT_PLACED
+        else landmark_description(landmark)
+    )
     node.SetNthControlPointDescription(index, text)
 
 
@@ -702,7 +789,9 @@ def _landmark(node: Any, index: int) -> Landmark:
     node.GetNthControlPointPositionWorld(index, world)
     node.GetNthControlPointPosition(index, local)
     if not all(math.isfinite(v) for v in (*world, *local)):
-        raise IFIMeasureError(f"{node.GetName()}: the position of '{node.GetNthControlPointLabel(index)}' is not a finite number; place the point again.")
+        raise IFIMeasureError(
+            f"{node.GetName()}: the position of '{node.GetNthControlPointLabel(index)}' is not a finite number; place the point again."
+        )
     origin = parse_origin(node.GetNthControlPointDescription(index), point3(local), "defined")
     return replace(origin, position_ras_mm=point3(world))
 
@@ -735,7 +824,10 @@ def bone_surfaces(prepared: PreparedStudy, side: Side) -> dict[str, Any]:
     Read from surfaces of 1 to 1.5 mm: good for colors, some tenths of a millimeter off.
     """
     turned = prepared.bones[side].turned
-    fields = {"femur": prepared.bones[side].fields["femur"], "hip": BoneField(turned["hip"])}  # the whole hip bone: placement needs its lower part only
+    fields = {
+        "femur": prepared.bones[side].fields["femur"],
+        "hip": BoneField(turned["hip"]),
+    }  # the whole hip bone: placement needs its lower part only
     mirror = np.diag([side.lateral_sign, 1.0, 1.0, 1.0])
     surfaces = {}
     for bone, other in (("femur", "hip"), ("hip", "femur")):

@@ -9,8 +9,8 @@ import slicer
 from vtkmodules.vtkChartsCore import vtkAxis
 from vtkmodules.vtkCommonDataModel import vtkPolyData
 
-from ..core.study import StudyResult
-from ..core.values import Array, Measured, Side
+from ..study.result import StudyResult
+from ..values import Array, Measured, Side
 from .study_nodes import StudyNodes
 
 LAYOUT_ID = 47209
@@ -19,7 +19,11 @@ LAYOUT_ID = 47209
 CLICK_REACH_PIXELS = 10.0
 """A click no farther than this from a plotted point means that point."""
 
-_SLICES = (("Red", "Axial", "R", "#F34A33"), ("Yellow", "Sagittal", "Y", "#EDD54C"), ("Green", "Coronal", "G", "#6EB04B"))
+_SLICES = (
+    ("Red", "Axial", "R", "#F34A33"),
+    ("Yellow", "Sagittal", "Y", "#EDD54C"),
+    ("Green", "Coronal", "G", "#6EB04B"),
+)
 
 
 def layout_description() -> str:
@@ -63,7 +67,10 @@ def fill_views(scene: Any, nodes: StudyNodes | None) -> None:
     """Put the study's plot and summary into the plot and table views of a scene."""
     chart = nodes.node("plot") if nodes is not None else None
     table = nodes.node("table_summary") if nodes is not None else None
-    for kind, role, node in (("vtkMRMLPlotViewNode", "SetPlotChartNodeID", chart), ("vtkMRMLTableViewNode", "SetTableNodeID", table)):
+    for kind, role, node in (
+        ("vtkMRMLPlotViewNode", "SetPlotChartNodeID", chart),
+        ("vtkMRMLTableViewNode", "SetTableNodeID", table),
+    ):
         for number in range(scene.GetNumberOfNodesByClass(kind)):
             view = scene.GetNthNodeByClass(number, kind)
             shown = view.GetPlotChartNodeID() if kind == "vtkMRMLPlotViewNode" else view.GetTableNodeID()
@@ -83,7 +90,10 @@ def clicked_level(nodes: StudyNodes, chart: Any, place_pixels: tuple[int, int]) 
         for space in ("ifs", "qfs"):
             table = nodes.node(f"points_{space}_{side.value}")
             for row in range(table.GetNumberOfRows() if table is not None else 0):
-                level, distance = (float(table.GetTable().GetValueByName(row, column).ToDouble()) for column in ("level_s_mm", "distance_mm"))
+                level, distance = (
+                    float(table.GetTable().GetValueByName(row, column).ToDouble())
+                    for column in ("level_s_mm", "distance_mm")
+                )
                 x = _pixel(chart.GetAxis(vtkAxis.BOTTOM), 0, level)
                 y = _pixel(chart.GetAxis(vtkAxis.LEFT), 1, distance)
                 away = float(np.hypot(x - place_pixels[0], y - place_pixels[1]))
@@ -110,7 +120,13 @@ def add_views(scene: Any, nodes: StudyNodes, study: StudyResult) -> None:
     The nodes carry the tags of 3D Slicer's own views, so that opening the scene sets those. For scenes that have no views yet.
     """
     narrowest = min(
-        (result for hip in study.hips.values() if isinstance(result := hip.results["ifs_axial"], Measured) and result.points_ras_mm), key=lambda result: result.value, default=None
+        (
+            result
+            for hip in study.hips.values()
+            if isinstance(result := hip.results["ifs_axial"], Measured) and result.points_ras_mm
+        ),
+        key=lambda result: result.value,
+        default=None,
     )
     bones = np.concatenate([mask.grid.corners() for hip in study.hips.values() for mask in hip.masks.values()])
     middle = 0.5 * (bones.min(0) + bones.max(0))
@@ -138,7 +154,11 @@ def add_views(scene: Any, nodes: StudyNodes, study: StudyResult) -> None:
     _tagged(scene, "vtkMRMLTableViewNode", "TableView1", "TableView1")
     fill_views(scene, nodes)
     selection = _tagged(scene, "vtkMRMLSelectionNode", "Singleton", "Selection")
-    for node, choose in ((nodes.volume, "SetActiveVolumeID"), (nodes.node("plot"), "SetActivePlotChartID"), (nodes.node("table_summary"), "SetActiveTableID")):
+    for node, choose in (
+        (nodes.volume, "SetActiveVolumeID"),
+        (nodes.node("plot"), "SetActivePlotChartID"),
+        (nodes.node("table_summary"), "SetActiveTableID"),
+    ):
         if node is not None:
             getattr(selection, choose)(node.GetID())
     layout = _tagged(scene, "vtkMRMLLayoutNode", "vtkMRMLLayoutNode", "Layout")

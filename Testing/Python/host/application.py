@@ -149,7 +149,11 @@ class Wrapped:
             known = {s.replace(" ", "") for source in (api, API["QWidget"]) for s in source["signals"]}
         else:
             meta = self._raw.metaObject()
-            known = {bytes(meta.method(n).methodSignature()).decode() for n in range(meta.methodCount()) if meta.method(n).methodType() == QtCore.QMetaMethod.MethodType.Signal}
+            known = {
+                bytes(meta.method(n).methodSignature()).decode()
+                for n in range(meta.methodCount())
+                if meta.method(n).methodType() == QtCore.QMetaMethod.MethodType.Signal
+            }
         assert signature.replace(" ", "") in known, f"{type(self._raw).__name__} has no signal {signature}"
         return getattr(self._raw, name), len(arguments)
 
@@ -245,7 +249,10 @@ class CollapsibleButton(QtWidgets.QGroupBox):
         self.setProperty("collapsed", False)
 
     def event(self, event: Any) -> bool:
-        if event.type() == QtCore.QEvent.Type.DynamicPropertyChange and bytes(event.propertyName().data()) == b"collapsed":
+        if (
+            event.type() == QtCore.QEvent.Type.DynamicPropertyChange
+            and bytes(event.propertyName().data()) == b"collapsed"
+        ):
             value = self.property("collapsed")
             for child in self.findChildren(QtWidgets.QWidget, options=QtCore.Qt.FindChildOption.FindDirectChildrenOnly):
                 child.setVisible(not value)
@@ -295,12 +302,22 @@ class NodeComboBox(QtWidgets.QComboBox):
         self._node: Any = None
         self._observers: list[int] = []
         self._filling = False
-        for flag in ("addEnabled", "removeEnabled", "renameEnabled", "editEnabled", "noneEnabled", "showHidden", "showChildNodeTypes"):
+        for flag in (
+            "addEnabled",
+            "removeEnabled",
+            "renameEnabled",
+            "editEnabled",
+            "noneEnabled",
+            "showHidden",
+            "showChildNodeTypes",
+        ):
             self.setProperty(flag, False)  # not a QtCore.Property: those of bool miscount references before Python 3.12
         self.currentIndexChanged.connect(self._chosen)
         self.setSizeAdjustPolicy(QtWidgets.QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
 
-    nodeTypes = QtCore.Property("QStringList", lambda self: self._types, lambda self, value: setattr(self, "_types", list(value)))
+    nodeTypes = QtCore.Property(
+        "QStringList", lambda self: self._types, lambda self, value: setattr(self, "_types", list(value))
+    )
 
     def addAttribute(self, node_type: str, name: str, value: str) -> None:
         self._attributes.append((node_type, name, value))
@@ -325,7 +342,9 @@ class NodeComboBox(QtWidgets.QComboBox):
             self.setCurrentNode(kept)
 
     def _fits(self, node: Any) -> bool:
-        return any(node.IsA(kind) for kind in self._types) and all(not node.IsA(k) or node.GetAttribute(n) == v for k, n, v in self._attributes)
+        return any(node.IsA(kind) for kind in self._types) and all(
+            not node.IsA(k) or node.GetAttribute(n) == v for k, n, v in self._attributes
+        )
 
     def _fill(self) -> None:
         try:
@@ -377,7 +396,12 @@ class NodeComboBox(QtWidgets.QComboBox):
         self.nodeAddedByUser.emit(node)
 
 
-CUSTOM = {"ctkCollapsibleButton": CollapsibleButton, "ctkPathLineEdit": PathLineEdit, "qMRMLNodeComboBox": NodeComboBox, "qMRMLWidget": MRMLWidget}
+CUSTOM = {
+    "ctkCollapsibleButton": CollapsibleButton,
+    "ctkPathLineEdit": PathLineEdit,
+    "qMRMLNodeComboBox": NodeComboBox,
+    "qMRMLWidget": MRMLWidget,
+}
 
 
 class _Loader(QtUiTools.QUiLoader):
@@ -400,10 +424,18 @@ class UiLoader:
             if widget.get("class") in CUSTOM:
                 for entry in widget.findall("property"):
                     api = CUSTOM[widget.get("class")].API
-                    known = entry.get("stdset") == "0" or entry.get("name") in api["properties"] or entry.get("name") in API["QWidget"]["properties"]
+                    known = (
+                        entry.get("stdset") == "0"
+                        or entry.get("name") in api["properties"]
+                        or entry.get("name") in API["QWidget"]["properties"]
+                    )
                     assert known, f"{widget.get('class')} has no property {entry.get('name')}"
         # connections with MRML types are made by the application's own plug-ins
-        receivers = [c.findtext("receiver") for c in root.iter("connection") if c.findtext("signal") == "mrmlSceneChanged(vtkMRMLScene*)"]
+        receivers = [
+            c.findtext("receiver")
+            for c in root.iter("connection")
+            if c.findtext("signal") == "mrmlSceneChanged(vtkMRMLScene*)"
+        ]
         text = pathlib.Path(path).read_text(encoding="utf-8")
         start, end = text.index("<connections>"), text.index("</connections>")
         buffer = QtCore.QBuffer()
@@ -418,9 +450,14 @@ class UiLoader:
 
 def parameter_node_wrapper(cls: type) -> type:
     """slicer.parameterNodeWrapper.parameterNodeWrapper for the kinds of parameters that the module uses."""
-    annotations = {name: eval(kind, sys.modules[cls.__module__].__dict__) if isinstance(kind, str) else kind for name, kind in cls.__annotations__.items()}
+    annotations = {
+        name: eval(kind, sys.modules[cls.__module__].__dict__) if isinstance(kind, str) else kind
+        for name, kind in cls.__annotations__.items()
+    }
     for name, kind in annotations.items():
-        assert kind in (bool, int, float, str, pathlib.Path) or (inspect.isclass(kind) and issubclass(kind, slicer.vtkMRMLNode)), f"{name}: {kind} is not known to this stand-in"
+        assert kind in (bool, int, float, str, pathlib.Path) or (
+            inspect.isclass(kind) and issubclass(kind, slicer.vtkMRMLNode)
+        ), f"{name}: {kind} is not known to this stand-in"
     defaults = {name: getattr(cls, name, None) for name in annotations}
 
     class Wrapper:
@@ -466,7 +503,9 @@ def parameter_node_wrapper(cls: type) -> type:
                 if name:
                     assert name in annotations, f"the .ui file binds {name}, which the parameter node does not have"
                     bound[name] = _Binding(self, name, annotations[name], widget)
-            tag = self.parameterNode.AddObserver("ModifiedEvent", lambda caller, event: [b.show() for b in bound.values()])
+            tag = self.parameterNode.AddObserver(
+                "ModifiedEvent", lambda caller, event: [b.show() for b in bound.values()]
+            )
             for binding in bound.values():
                 binding.show()
             self._tags[tag] = bound
@@ -491,7 +530,9 @@ class _Binding:
 
     def __init__(self, wrapper: Any, name: str, kind: type, widget: Wrapped) -> None:
         self.wrapper, self.name, self.kind, self.widget = wrapper, name, kind, widget
-        self.signal = "currentNodeChanged(vtkMRMLNode*)" if issubclass(kind, slicer.vtkMRMLNode) else self.KINDS[kind][1]
+        self.signal = (
+            "currentNodeChanged(vtkMRMLNode*)" if issubclass(kind, slicer.vtkMRMLNode) else self.KINDS[kind][1]
+        )
         widget.connect(self.signal, self.store)
 
     def store(self, value: Any = None) -> None:
@@ -524,7 +565,16 @@ class ScriptedLoadableModule:
 class ModuleParent:
     """qSlicerScriptedLoadableModule, as far as a module sets it."""
 
-    __slots__ = ("acknowledgementText", "categories", "contributors", "dependencies", "helpText", "hidden", "icon", "title")
+    __slots__ = (
+        "acknowledgementText",
+        "categories",
+        "contributors",
+        "dependencies",
+        "helpText",
+        "hidden",
+        "icon",
+        "title",
+    )
 
 
 class WidgetParent(QtWidgets.QWidget):
@@ -681,7 +731,14 @@ class _SampleDataLogic:
     ) -> None:  # fmt: skip
         lists = {len(given) for given in (uris, fileNames, nodeNames, loadFileType, loadFiles, checksums)}
         assert len(lists) == 1, "Sample Data wants lists of one length"
-        HOST.sample_sources.append({"sampleName": sampleName, "customDownloader": customDownloader, "thumbnailFileName": thumbnailFileName, "checksums": checksums})
+        HOST.sample_sources.append(
+            {
+                "sampleName": sampleName,
+                "customDownloader": customDownloader,
+                "thumbnailFileName": thumbnailFileName,
+                "checksums": checksums,
+            }
+        )
 
 
 def _save_scene(path: str, properties: Any = None) -> bool:

@@ -15,18 +15,21 @@ import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
-pytest.importorskip("PySide6.QtWidgets", reason="PySide6 (or a library it needs, such as libEGL) is not installed", exc_type=ImportError)
+pytest.importorskip(
+    "PySide6.QtWidgets", reason="PySide6 (or a library it needs, such as libEGL) is not installed", exc_type=ImportError
+)
 
-from IFIMeasureLib.core.dicom_series import read_series, scan_folder  # noqa: E402
-from IFIMeasureLib.core.imaging import Volume  # noqa: E402
-from IFIMeasureLib.core.landmarks import LandmarkState, landmark_definitions  # noqa: E402
-from IFIMeasureLib.core.measurements import MEASUREMENTS  # noqa: E402
-from IFIMeasureLib.core.phantom import Phantom  # noqa: E402
-from IFIMeasureLib.core.sample import sample_grid, write_sample_study  # noqa: E402
-from IFIMeasureLib.core.values import IFIMeasureError, Measured, Side  # noqa: E402
-from IFIMeasureLib.dicom_results import show_report  # noqa: E402
+from IFIMeasureLib.anatomy.landmarks import LandmarkState, landmark_definitions  # noqa: E402
+from IFIMeasureLib.export.dicom_report import show_report  # noqa: E402
+from IFIMeasureLib.files.dicom_series import read_series, scan_folder  # noqa: E402
+from IFIMeasureLib.images.masks import Volume  # noqa: E402
+from IFIMeasureLib.measuring.measurements import MEASUREMENTS  # noqa: E402
 from IFIMeasureLib.mrml.sample_scene import add_sample_bones  # noqa: E402
-from IFIMeasureLib.mrml.scene import add_volume, create_scene  # noqa: E402
+from IFIMeasureLib.mrml.scene import create_scene  # noqa: E402
+from IFIMeasureLib.mrml.volumes import add_volume  # noqa: E402
+from IFIMeasureLib.synthetic.phantom import Phantom  # noqa: E402
+from IFIMeasureLib.synthetic.sample import sample_grid, write_sample_study  # noqa: E402
+from IFIMeasureLib.values import IFIMeasureError, Measured, Side  # noqa: E402
 from vtk import reference as vtk_reference  # noqa: E402
 from vtk.util.numpy_support import vtk_to_numpy  # noqa: E402
 
@@ -43,7 +46,9 @@ def add_sample(scene):
 
 
 def load_host():
-    spec = importlib.util.spec_from_file_location("ifimeasure_test_application", Path(__file__).with_name("application.py"))
+    spec = importlib.util.spec_from_file_location(
+        "ifimeasure_test_application", Path(__file__).with_name("application.py")
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -191,15 +196,31 @@ def test_a_point_that_is_moved_becomes_one_by_hand_and_is_measured_at_once(place
     assert np.allclose(node.GetNthControlPointPositionWorld(index), place + [0, 0, -5.0])
 
 
-@pytest.mark.parametrize("key", ["lesser_trochanter_tip", "femoral_head_center", "femoral_neck_center", "shaft_axis_proximal", "greater_trochanter_tip"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "lesser_trochanter_tip",
+        "femoral_head_center",
+        "femoral_neck_center",
+        "shaft_axis_proximal",
+        "greater_trochanter_tip",
+    ],
+)
 def test_a_point_placed_on_the_other_hip_is_said_and_gives_no_number(placed, key):
     nodes = {side: placed.live.nodes.landmark_node(side) for side in Side}
     index = placed.live.index(Side.LEFT, key)
-    before, place = placed.value("neck_shaft_angle", Side.LEFT), list(nodes[Side.LEFT].GetNthControlPointPositionWorld(index))
-    nodes[Side.LEFT].SetNthControlPointPositionWorld(index, *nodes[Side.RIGHT].GetNthControlPointPositionWorld(placed.live.index(Side.RIGHT, key)))
+    before, place = (
+        placed.value("neck_shaft_angle", Side.LEFT),
+        list(nodes[Side.LEFT].GetNthControlPointPositionWorld(index)),
+    )
+    nodes[Side.LEFT].SetNthControlPointPositionWorld(
+        index, *nodes[Side.RIGHT].GetNthControlPointPositionWorld(placed.live.index(Side.RIGHT, key))
+    )
     placed.turn()
     assert "it was placed on the right hip; place it again" in placed.ui.statusLabel.text
-    assert {placed.value(m.id, side) for m in MEASUREMENTS if m.compute for side in Side} == {"–"} and not placed.ui.exportButton.enabled
+    assert {placed.value(m.id, side) for m in MEASUREMENTS if m.compute for side in Side} == {
+        "–"
+    } and not placed.ui.exportButton.enabled
     nodes[Side.LEFT].SetNthControlPointPositionWorld(index, *place)
     placed.turn()
     assert placed.value("neck_shaft_angle", Side.LEFT) == before
@@ -230,7 +251,11 @@ def test_bones_and_landmarks_moved_together_by_a_transform_stay_as_they_were(pla
     for row, shift in enumerate((12.0, -30.0, 55.0)):
         matrix.SetElement(row, 3, shift)
     transform.SetMatrixTransformToParent(matrix)
-    for node in (placed.nodes["segmentation"], placed.nodes["t1"], *(placed.live.nodes.landmark_node(side) for side in Side)):
+    for node in (
+        placed.nodes["segmentation"],
+        placed.nodes["t1"],
+        *(placed.live.nodes.landmark_node(side) for side in Side),
+    ):
         node.SetAndObserveTransformNodeID(transform.GetID())
     placed.turn()
     assert "lies under a transform" in placed.ui.statusLabel.text
@@ -322,7 +347,10 @@ def test_placing_walks_on_to_the_next_unplaced_landmark_and_escape_stops(placed)
     placed.turn()
     assert placed.state("greater_trochanter_tip", Side.LEFT) == "◆ by hand"
     assert placed.widget.landmarkTable.chosen == (Side.LEFT, "quadratus_femur_superior")
-    assert node.GetNthControlPointLabel(node.GetControlPointPlacementStartIndex()) == "Left quadratus femoris, femur, superior"
+    assert (
+        node.GetNthControlPointLabel(node.GetControlPointPlacementStartIndex())
+        == "Left quadratus femoris, femur, superior"
+    )
     assert placed.ui.placeButton.checked
     interaction.SetCurrentInteractionMode(interaction.ViewTransform)  # what Esc does
     placed.turn()
@@ -381,8 +409,14 @@ def test_the_layout_is_shown_filled_and_given_back(placed):
     table_view = placed.scene.GetSingletonNode("TableView1", "vtkMRMLTableViewNode")
     placed.ui.layoutButton.click()  # pressed twice it still knows the layout before
     description = layout.GetLayoutDescription(layout.GetViewArrangement())
-    assert all(word in description for word in ("Red", "Green", "Yellow", "vtkMRMLPlotViewNode", "vtkMRMLTableViewNode", "vtkMRMLViewNode"))
-    planes = {tag: placed.scene.GetSingletonNode(tag, "vtkMRMLSliceNode").GetOrientation() for tag in ("Red", "Yellow", "Green")}
+    assert all(
+        word in description
+        for word in ("Red", "Green", "Yellow", "vtkMRMLPlotViewNode", "vtkMRMLTableViewNode", "vtkMRMLViewNode")
+    )
+    planes = {
+        tag: placed.scene.GetSingletonNode(tag, "vtkMRMLSliceNode").GetOrientation()
+        for tag in ("Red", "Yellow", "Green")
+    }
     assert planes == {"Red": "Axial", "Yellow": "Sagittal", "Green": "Coronal"}
     assert placed.scene.GetSingletonNode("1", "vtkMRMLViewNode") is not None
     assert plot_view.GetPlotChartNode() is placed.live.nodes.node("plot")
@@ -602,12 +636,16 @@ def test_clicks_in_slicers_own_slice_view_add_points_inside_and_outside_until_a_
         view.click(400, 400, "Right")
         view.click(100, 100)  # places nothing any more
     for kind, places in clicked.items():
-        assert np.allclose(getattr(placed.live.nodes.strokes(), kind), [view.ras(*place) for place in places], atol=0.01)
+        assert np.allclose(
+            getattr(placed.live.nodes.strokes(), kind), [view.ras(*place) for place in places], atol=0.01
+        )
 
 
 def test_a_click_in_the_table_shows_the_point_in_the_middle_of_slicers_own_slice_view(placed, view):
     placed.choose("lesser_trochanter_tip", Side.RIGHT)
-    assert view.ras(250, 250) == pytest.approx(placed.live.nodes.landmarks(Side.RIGHT)["lesser_trochanter_tip"].position_ras_mm, abs=0.3)
+    assert view.ras(250, 250) == pytest.approx(
+        placed.live.nodes.landmarks(Side.RIGHT)["lesser_trochanter_tip"].position_ras_mm, abs=0.3
+    )
 
 
 def test_a_click_on_a_point_of_the_plot_jumps_to_its_slice_and_a_drag_does_not(placed, graphics):
@@ -681,7 +719,10 @@ def test_a_point_that_is_nowhere_is_told_and_nothing_else_stands_in_the_way(plac
     node.SetNthControlPointPosition(placed.live.index(Side.LEFT, "femoral_neck_center"), float("nan"), 0.0, 0.0)
     placed.turn()
     assert "'Left femoral neck center' is not a finite number; place the point again" in placed.ui.statusLabel.text
-    assert placed.state("femoral_neck_center", Side.LEFT) == "○ not placed" and placed.state("femoral_head_center", Side.LEFT) == "● from bones"
+    assert (
+        placed.state("femoral_neck_center", Side.LEFT) == "○ not placed"
+        and placed.state("femoral_head_center", Side.LEFT) == "● from bones"
+    )
     placed.choose("femoral_neck_center", Side.LEFT)
     placed.widget.onJump()
     assert "nothing to jump to" in placed.ui.howLabel.text
@@ -755,7 +796,10 @@ def test_selectors_that_lose_their_choice_for_a_moment_take_nothing_from_the_stu
     placed.scene.EndState(placed.scene.BatchProcessState)
     placed.turn()
     assert placed.live.nodes.record is record and len(placed.widget.logic.studies()) == 1
-    assert placed.live.nodes.segmentation is placed.nodes["segmentation"] and placed.live.nodes.volume is placed.nodes["t1"]
+    assert (
+        placed.live.nodes.segmentation is placed.nodes["segmentation"]
+        and placed.live.nodes.volume is placed.nodes["t1"]
+    )
     assert placed.value("ifs_axial", Side.LEFT) == before
     slicer.util.loadScene(path)  # into the scene, beside what is there
     placed.turn()
@@ -856,7 +900,7 @@ def test_a_muscle_drawn_on_every_second_slice_is_filled_in_the_persons_own_segme
 
 
 def test_what_a_reader_found_is_kept_with_the_study_and_exported(placed, tmp_path):
-    from IFIMeasureLib.core.findings import FINDINGS
+    from IFIMeasureLib.anatomy.findings import FINDINGS
 
     row = next(n for n, d in enumerate(FINDINGS) if d.id == "reader_tear")
     placed.ui.findingTable.cellWidget(row, 2).setCurrentIndex(2)
@@ -874,9 +918,14 @@ def test_what_a_reader_found_is_kept_with_the_study_and_exported(placed, tmp_pat
 
 def test_the_segment_editor_is_opened_with_the_studys_segmentation_or_a_new_one(panel, monkeypatch):
     chosen, opened = {}, []
-    editor = types.SimpleNamespace(setSegmentationNode=lambda node: chosen.update(segmentation=node), setSourceVolumeNode=lambda node: chosen.update(volume=node))
+    editor = types.SimpleNamespace(
+        setSegmentationNode=lambda node: chosen.update(segmentation=node),
+        setSourceVolumeNode=lambda node: chosen.update(volume=node),
+    )
     widget = types.SimpleNamespace(editor=editor)
-    slicer.modules.segmenteditor = types.SimpleNamespace(widgetRepresentation=lambda: types.SimpleNamespace(self=lambda: widget))
+    slicer.modules.segmenteditor = types.SimpleNamespace(
+        widgetRepresentation=lambda: types.SimpleNamespace(self=lambda: widget)
+    )
     monkeypatch.setattr(slicer.util, "selectModule", lambda name: opened.append(name) or panel.leave(), raising=False)
     assert not panel.ui.segmentEditorButton.enabled
     nodes = add_sample(panel.scene)
@@ -884,7 +933,11 @@ def test_the_segment_editor_is_opened_with_the_studys_segmentation_or_a_new_one(
     panel.turn()
     panel.ui.segmentEditorButton.click()
     made = chosen["segmentation"]
-    assert opened == ["SegmentEditor"] and chosen["volume"] is nodes["t1"] and made.GetName() == "IFI hip phantom T1 segmentation"
+    assert (
+        opened == ["SegmentEditor"]
+        and chosen["volume"] is nodes["t1"]
+        and made.GetName() == "IFI hip phantom T1 segmentation"
+    )
     assert made.GetNodeReference("referenceImageGeometryRef") is nodes["t1"]
     panel.enter()
     assert panel.ui.segmentationSelector.currentNode() is made and len(panel.widget.logic.studies()) == 1
@@ -899,7 +952,9 @@ def test_totalsegmentator_is_offered_where_it_is_installed(panel, monkeypatch):
     chosen, opened = [], []
     selector = types.SimpleNamespace(setCurrentNode=chosen.append)
     widget = types.SimpleNamespace(ui=types.SimpleNamespace(inputVolumeSelector=selector))
-    slicer.modules.totalsegmentator = types.SimpleNamespace(widgetRepresentation=lambda: types.SimpleNamespace(self=lambda: widget))
+    slicer.modules.totalsegmentator = types.SimpleNamespace(
+        widgetRepresentation=lambda: types.SimpleNamespace(self=lambda: widget)
+    )
     monkeypatch.setattr(slicer.util, "selectModule", opened.append, raising=False)
     nodes = add_sample(panel.scene)
     panel.ui.volumeSelector.setCurrentNode(nodes["t1"])
@@ -930,13 +985,19 @@ def test_the_studies_of_a_scene_are_compared_over_time_or_refused_in_one_sentenc
     placed.ui.followUpButton.click()
     placed.turn()
     assert APP.HOST.errors == []
-    shown = {placed.ui.followUpTable.item(row, 0).text(): placed.ui.followUpTable.item(row, 2).text() for row in range(placed.ui.followUpTable.rowCount)}
+    shown = {
+        placed.ui.followUpTable.item(row, 0).text(): placed.ui.followUpTable.item(row, 2).text()
+        for row in range(placed.ui.followUpTable.rowCount)
+    }
     assert shown["Quadratus femoris, volume, left"] == "0.00 mL (+0.0 %)\nwithin error"
     assert "no muscle was found in the image in every study" in placed.ui.followUpLabel.text
     table = placed.scene.GetFirstNodeByName("IFIMeasure follow-up")
     assert table.GetNumberOfRows() > 10 and table.GetColumnName(0) == "measurement"
     placed.ui.followUpButton.click()
-    assert placed.scene.GetNodesByClass("vtkMRMLTableNode").GetNumberOfItems() and placed.scene.GetNodesByName("IFIMeasure follow-up").GetNumberOfItems() == 1
+    assert (
+        placed.scene.GetNodesByClass("vtkMRMLTableNode").GetNumberOfItems()
+        and placed.scene.GetNodesByName("IFIMeasure follow-up").GetNumberOfItems() == 1
+    )
 
 
 def test_points_inside_and_outside_are_placed_in_lists_of_their_own(placed):
@@ -1018,7 +1079,9 @@ def test_dicom_refers_to_the_files_that_the_volume_was_loaded_from(panel, tmp_pa
     storage.SetFileName(str(path))
     segmentation = panel.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "bones")
     assert storage.ReadData(segmentation)
-    monkeypatch.setattr(slicer, "dicomDatabase", types.SimpleNamespace(fileForInstance=lambda uid: files.get(uid, "")), raising=False)
+    monkeypatch.setattr(
+        slicer, "dicomDatabase", types.SimpleNamespace(fileForInstance=lambda uid: files.get(uid, "")), raising=False
+    )
     panel.ui.volumeSelector.setCurrentNode(node)
     panel.ui.segmentationSelector.setCurrentNode(segmentation)
     panel.turn()
@@ -1037,7 +1100,10 @@ def test_dicom_refers_to_the_files_that_the_volume_was_loaded_from(panel, tmp_pa
     files.popitem()  # a file has been removed from the database
     panel.ui.replaceCheckBox.checked = True
     panel.ui.exportButton.click()
-    assert "refer to the DICOM series that was measured" in APP.HOST.errors.pop() and (tmp_path / "out" / "report.dcm").exists()
+    assert (
+        "refer to the DICOM series that was measured" in APP.HOST.errors.pop()
+        and (tmp_path / "out" / "report.dcm").exists()
+    )
 
 
 def test_packages_that_slicer_lacks_are_installed_only_where_the_person_agrees(placed, tmp_path, monkeypatch):
@@ -1053,7 +1119,11 @@ def test_packages_that_slicer_lacks_are_installed_only_where_the_person_agrees(p
     assert "no_such_package" in APP.HOST.asked.pop() and not APP.HOST.installed and not (tmp_path / "out").exists()
     APP.HOST.agrees = True
     placed.ui.exportButton.click()
-    assert APP.HOST.installed == ["no_such_package"] and (tmp_path / "out" / "fhir.json").exists() and APP.HOST.errors == []
+    assert (
+        APP.HOST.installed == ["no_such_package"]
+        and (tmp_path / "out" / "fhir.json").exists()
+        and APP.HOST.errors == []
+    )
 
 
 def test_changes_over_time_are_exported_where_the_scene_has_an_earlier_study(placed, tmp_path):
@@ -1073,7 +1143,9 @@ def test_changes_over_time_are_exported_where_the_scene_has_an_earlier_study(pla
     assert APP.HOST.errors == []
     with (tmp_path / "out" / "follow_up.csv").open(encoding="utf-8", newline="") as stream:
         rows = {(row["measurement"], row["side"]): row for row in csv.DictReader(stream)}
-    assert rows["ifs_axial", "left"]["first_date"] == "2024-03-01" and float(rows["ifs_axial", "left"]["change"]) == pytest.approx(0.0, abs=1e-6)
+    assert rows["ifs_axial", "left"]["first_date"] == "2024-03-01" and float(
+        rows["ifs_axial", "left"]["change"]
+    ) == pytest.approx(0.0, abs=1e-6)
     assert "Changes against the first examination" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
@@ -1180,7 +1252,9 @@ def test_a_saved_and_loaded_scene_brings_everything_back(placed, tmp_path):
 
 
 @pytest.mark.parametrize("stopped", [False, True])
-def test_studies_of_a_loaded_scene_are_read_at_once_so_that_switching_is_immediate(placed, tmp_path, stopped, monkeypatch):
+def test_studies_of_a_loaded_scene_are_read_at_once_so_that_switching_is_immediate(
+    placed, tmp_path, stopped, monkeypatch
+):
     from IFIMeasureLib.mrml.study_nodes import StudyNodes
 
     placed.widget.logic.measure(add_sample_bones(placed.scene))
@@ -1189,7 +1263,9 @@ def test_studies_of_a_loaded_scene_are_read_at_once_so_that_switching_is_immedia
     placed.scene.Clear(0)
     placed.turn()
     read, prepare = [], StudyNodes.prepare
-    monkeypatch.setattr(StudyNodes, "prepare", lambda self, progress=None: read.append(self.name) or prepare(self, progress))
+    monkeypatch.setattr(
+        StudyNodes, "prepare", lambda self, progress=None: read.append(self.name) or prepare(self, progress)
+    )
     APP.HOST.cancel_after = 2 if stopped else None
     slicer.util.loadScene(path)
     placed.turn()
@@ -1288,7 +1364,9 @@ def test_the_modules_own_self_test_passes(panel, monkeypatch):
 
     widget = types.SimpleNamespace(self=lambda: panel.widget)
     slicer.modules = types.SimpleNamespace(ifimeasure=types.SimpleNamespace(widgetRepresentation=lambda: widget))
-    monkeypatch.setattr(slicer.util, "selectModule", lambda name: panel.enter() if name == "IFIMeasure" else panel.leave())
+    monkeypatch.setattr(
+        slicer.util, "selectModule", lambda name: panel.enter() if name == "IFIMeasure" else panel.leave()
+    )
     panel.module.IFIMeasureTest().runTest()
     assert APP.HOST.errors == []
 
@@ -1323,7 +1401,14 @@ def test_the_mouse_wheel_changes_no_list_and_no_number_of_the_panel(placed):
         QtWidgets.QApplication.sendEvent(widget, wheel)
 
     ui = placed.ui
-    lists = [ui.studySelector, ui.volumeSelector, ui.segmentationSelector, ui.secondVolumeSelector, ui.sexComboBox, ui.contrastComboBox]
+    lists = [
+        ui.studySelector,
+        ui.volumeSelector,
+        ui.segmentationSelector,
+        ui.secondVolumeSelector,
+        ui.sexComboBox,
+        ui.contrastComboBox,
+    ]
     lists += [ui.segmentTable.cellWidget(row, 1) for row in range(ui.segmentTable.rowCount)]
     lists += [ui.findingTable.cellWidget(row, column) for row in range(ui.findingTable.rowCount) for column in (1, 2)]
     numbers = [ui.ageSpinBox, ui.heightSpinBox, ui.weightSpinBox, ui.wcvSpinBox]
@@ -1340,7 +1425,15 @@ def test_the_mouse_wheel_changes_no_list_and_no_number_of_the_panel(placed):
 def test_every_control_has_a_tooltip_and_the_panel_fits_400_pixels(panel):
     for name, widget in vars(panel.ui).items():
         kind = type(widget._raw).__name__ if isinstance(widget, APP.Wrapped) else ""
-        if kind in ("QPushButton", "QCheckBox", "QTableWidget", "QSpinBox", "QComboBox", "NodeComboBox", "PathLineEdit"):
+        if kind in (
+            "QPushButton",
+            "QCheckBox",
+            "QTableWidget",
+            "QSpinBox",
+            "QComboBox",
+            "NodeComboBox",
+            "PathLineEdit",
+        ):
             if name.startswith("qt_"):
                 continue
             assert widget.toolTip, name

@@ -10,14 +10,18 @@ import pytest
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
-from IFIMeasureLib.core.imaging import Volume, read_segmentation  # noqa: E402
-from IFIMeasureLib.core.landmarks import LandmarkState, markups_document, read_landmarks  # noqa: E402
-from IFIMeasureLib.core.reference_values import Subject  # noqa: E402
-from IFIMeasureLib.core.study import each_result  # noqa: E402
-from IFIMeasureLib.core.values import IFIMeasureError, Measured, NotMeasurable, Side  # noqa: E402
-from IFIMeasureLib.mrml.scene import add_volume, create_scene, read_scene, read_segmentation_node, write_landmarks, write_scene, write_segmentation  # noqa: E402
+from IFIMeasureLib.anatomy.landmarks import LandmarkState  # noqa: E402
+from IFIMeasureLib.anatomy.reference_values import Subject  # noqa: E402
+from IFIMeasureLib.files.markups import markups_document, read_landmarks  # noqa: E402
+from IFIMeasureLib.files.segmentations import read_segmentation  # noqa: E402
+from IFIMeasureLib.images.masks import Volume  # noqa: E402
+from IFIMeasureLib.mrml.scene import create_scene, read_scene, write_landmarks, write_scene  # noqa: E402
+from IFIMeasureLib.mrml.segmentations import read_segmentation_node, write_segmentation  # noqa: E402
 from IFIMeasureLib.mrml.study_nodes import StudyNodes, guess_structure  # noqa: E402
 from IFIMeasureLib.mrml.views import add_views  # noqa: E402
+from IFIMeasureLib.mrml.volumes import add_volume  # noqa: E402
+from IFIMeasureLib.study.result import each_result  # noqa: E402
+from IFIMeasureLib.values import IFIMeasureError, Measured, NotMeasurable, Side  # noqa: E402
 from vtkmodules.util.numpy_support import vtk_to_numpy  # noqa: E402
 from vtkmodules.vtkCommonCore import reference  # noqa: E402
 from vtkmodules.vtkCommonMath import vtkMatrix4x4  # noqa: E402
@@ -49,7 +53,7 @@ def test_landmarks_keep_order_position_and_state_through_slicers_file(headless, 
 
 def test_slicer_reads_the_template_with_every_point_undefined(headless, tmp_path):
     path = tmp_path / "template.mrk.json"
-    from IFIMeasureLib.core.landmarks import empty_landmarks
+    from IFIMeasureLib.anatomy.landmarks import empty_landmarks
 
     path.write_text(json.dumps(markups_document({side: empty_landmarks() for side in Side}, "IFI landmarks")))
     node = headless.scene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode")
@@ -89,7 +93,9 @@ def test_the_segmentation_file_holds_the_same_voxels_in_the_same_place(headless,
             mask = read.mask([ref])
             original = hip.masks[key]
             assert mask.array.sum() == original.array.sum()
-            assert mask.grid.to_ras(np.argwhere(mask.array).mean(0)) == pytest.approx(original.grid.to_ras(np.argwhere(original.array).mean(0)))
+            assert mask.grid.to_ras(np.argwhere(mask.array).mean(0)) == pytest.approx(
+                original.grid.to_ras(np.argwhere(original.array).mean(0))
+            )
 
 
 def test_segments_carry_terminology_with_their_side(headless, study):
@@ -121,7 +127,9 @@ def test_a_scene_comes_back_whole_from_mrb(headless, study, tmp_path):
 
 def test_a_scene_opens_with_its_views_on_the_narrowest_space(headless, study, tmp_path):
     nodes = shown(headless, study)
-    nodes.volume = add_volume(headless.scene, Volume(np.zeros(study.bones.grid.shape, np.float32), study.bones.grid, Path("t1")), "t1")
+    nodes.volume = add_volume(
+        headless.scene, Volume(np.zeros(study.bones.grid.shape, np.float32), study.bones.grid, Path("t1")), "t1"
+    )
     add_views(headless.scene, nodes, study)
     write_scene(headless.scene, tmp_path / "scene.mrb")
     again = create_scene()  # with views of its own, as the application has them before a scene is opened
@@ -145,12 +153,18 @@ def test_a_scene_opens_with_its_views_on_the_narrowest_space(headless, study, tm
     assert slices["Red"][1].GetFieldOfView()[0] > np.ptp(femora)  # both hips are in view
     assert layout.GetViewArrangement() == layout.SlicerLayoutFourUpPlotTableView
     assert again.scene.GetFirstNodeByClass("vtkMRMLPlotViewNode").GetPlotChartNodeID() == back.node("plot").GetID()
-    assert again.scene.GetFirstNodeByClass("vtkMRMLTableViewNode").GetTableNodeID() == back.node("table_summary").GetID()
-    assert again.scene.GetFirstNodeByClass("vtkMRMLCameraNode").GetPosition()[1] < min(mask.grid.corners()[:, 1].min() for mask in study.hips[Side.LEFT].masks.values())
+    assert (
+        again.scene.GetFirstNodeByClass("vtkMRMLTableViewNode").GetTableNodeID() == back.node("table_summary").GetID()
+    )
+    assert again.scene.GetFirstNodeByClass("vtkMRMLCameraNode").GetPosition()[1] < min(
+        mask.grid.corners()[:, 1].min() for mask in study.hips[Side.LEFT].masks.values()
+    )
     femur = back.segmentation.GetSegmentation().GetSegment("femur_left").GetRepresentation("Closed surface")
     bounds = study.hips[Side.LEFT].masks["femur"].grid.corners()
     assert femur.GetNumberOfPoints() > 1000  # made from the voxels when the scene was opened
-    assert femur.GetBounds()[4] == pytest.approx(bounds[:, 2].min(), abs=8.0) and femur.GetBounds()[0] == pytest.approx(bounds[:, 0].min(), abs=4.0)
+    assert femur.GetBounds()[4] == pytest.approx(bounds[:, 2].min(), abs=8.0) and femur.GetBounds()[0] == pytest.approx(
+        bounds[:, 0].min(), abs=4.0
+    )
 
 
 def test_a_segmentation_node_is_measured_as_its_file_is(headless, study):
@@ -207,7 +221,9 @@ def test_segments_drawn_on_other_grids_are_brought_onto_one(headless, study):
     reference_image.SetExtent(*extent)
     reference_image.AllocateScalars(3, 1)
     finer = slicer.vtkOrientedImageData()
-    slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(turned, reference_image, finer, False)
+    slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(
+        turned, reference_image, finer, False
+    )
     segmentation.RemoveSegment("femur_left")
     new = slicer.vtkSegment()
     new.SetName("femur_left")
@@ -247,7 +263,9 @@ def test_two_studies_in_one_scene_are_kept_apart(headless, study):
     assert first.landmarks(Side.RIGHT)["lesser_trochanter_tip"].state is LandmarkState.MANUAL
     assert second.landmarks(Side.RIGHT)["lesser_trochanter_tip"].state is LandmarkState.AUTOMATIC
     assert [s.name for s in StudyNodes.all(headless.scene)] == ["first", "second"]
-    assert {first.segmentation.GetID(), second.segmentation.GetID()} == {s.segmentation.GetID() for s in StudyNodes.all(headless.scene)}
+    assert {first.segmentation.GetID(), second.segmentation.GetID()} == {
+        s.segmentation.GetID() for s in StudyNodes.all(headless.scene)
+    }
 
 
 def test_a_study_comes_back_from_a_saved_scene_with_choices_origins_and_results(headless, study, tmp_path):
@@ -292,7 +310,10 @@ def test_the_structure_of_a_segment_is_known_by_name_or_by_terminology(headless)
     assert guess_structure(segment) == "iliopsoas_left"
     segment.SetName("Segment_1")
     assert guess_structure(segment) == ""
-    segment.SetTag("TerminologyEntry", "Segmentation category and type~SCT^123037004^Anatomical Structure~SCT^71341001^Femur~SCT^7771000^Left~Anatomic codes~^^~^^")
+    segment.SetTag(
+        "TerminologyEntry",
+        "Segmentation category and type~SCT^123037004^Anatomical Structure~SCT^71341001^Femur~SCT^7771000^Left~Anatomic codes~^^~^^",
+    )
     assert guess_structure(segment) == "femur_left"
 
 
@@ -318,8 +339,8 @@ def test_bones_are_colored_by_the_distance_that_is_measured(headless, study):
 
 
 def test_slicer_loads_our_terminology_and_finds_every_segment_in_it(headless, study):
-    from IFIMeasureLib.core.resources import resource_path
-    from IFIMeasureLib.mrml.scene import terminology_entry
+    from IFIMeasureLib.mrml.segmentations import terminology_entry
+    from IFIMeasureLib.resources import resource_path
 
     logic = slicer.vtkSlicerTerminologiesModuleLogic()
     assert logic.LoadTerminologyFromFile(str(resource_path("Terminologies/IFIMeasure.term.json"))) == "IFIMeasure"
@@ -337,12 +358,12 @@ def test_slicer_loads_our_terminology_and_finds_every_segment_in_it(headless, st
 
 
 def test_studies_of_a_scene_are_followed_with_their_muscles_found_together(headless):
-    from IFIMeasureLib.core.imaging import Volume
-    from IFIMeasureLib.core.phantom import Phantom
-    from IFIMeasureLib.core.sample import sample_grid
+    from IFIMeasureLib.images.masks import Volume
     from IFIMeasureLib.mrml.live import LiveStudy, follow_studies
     from IFIMeasureLib.mrml.sample_scene import add_sample_bones
-    from IFIMeasureLib.mrml.scene import add_volume
+    from IFIMeasureLib.mrml.volumes import add_volume
+    from IFIMeasureLib.synthetic.phantom import Phantom
+    from IFIMeasureLib.synthetic.sample import sample_grid
 
     grid = sample_grid((0.9, 0.9, 3.0))
     lives = []
@@ -352,7 +373,9 @@ def test_studies_of_a_scene_are_followed_with_their_muscles_found_together(headl
             bones.GetSegmentation().RemoveSegment(f"quadratus_femoris_{side.value}")
         nodes = StudyNodes.create(headless.scene, f"visit {seed}")
         nodes.segmentation, nodes.contrast, nodes.date = bones, "t1", date
-        nodes.volume = add_volume(headless.scene, Volume(Phantom(seed=seed).image(grid, "t1"), grid, Path("t1")), f"T1 {seed}")
+        nodes.volume = add_volume(
+            headless.scene, Volume(Phantom(seed=seed).image(grid, "t1"), grid, Path("t1")), f"T1 {seed}"
+        )
         live = LiveStudy(nodes)
         live.place_from_bones()
         live.segment_muscles()

@@ -41,7 +41,11 @@ def test_the_module_is_the_only_python_file_at_its_level():
 
 
 def test_the_descriptions_of_the_extension_agree():
-    entry = dict(line.split(" ", 1) for line in (ROOT / "IFIMeasure.s4ext").read_text().splitlines() if " " in line and not line.startswith("#"))
+    entry = dict(
+        line.split(" ", 1)
+        for line in (ROOT / "IFIMeasure.s4ext").read_text().splitlines()
+        if " " in line and not line.startswith("#")
+    )
     catalog = json.loads((ROOT / "IFIMeasure.json").read_text())
     assert entry["description"] == cmake_value("EXTENSION_DESCRIPTION")
     assert entry["category"] == cmake_value("EXTENSION_CATEGORY") == catalog["category"]
@@ -71,23 +75,55 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-def test_core_knows_neither_slicer_nor_qt_nor_what_is_built_on_it():
-    for path in (MODULE / "IFIMeasureLib" / "core").glob("*.py"):
-        for name in imports(path):
-            assert name.split(".")[0] not in ("slicer", "qt", "ctk", "PySide6"), path.name
-            assert not name.startswith(".."), path.name
+FLOORS = (
+    "values", "resources", "anatomy", "images", "files", "synthetic", "bones", "placement", "muscle", "measuring", "readings",
+    "study", "motion", "planning", "present", "mrml", "gui", "export", "api", "cohort", "cli",
+)  # fmt: skip
+"""Rooms of the library from the ground up: a room imports only rooms below it."""
 
 
-def test_mrml_knows_no_qt_and_no_application():
-    for path in (MODULE / "IFIMeasureLib" / "mrml").glob("*.py"):
-        assert not {n.split(".")[0] for n in imports(path)} & {"qt", "ctk"}
-        assert "slicer.app" not in path.read_text() and "slicer.mrmlScene" not in path.read_text()
+def imported_rooms(path: Path) -> set[str]:
+    """Rooms of the library that a file imports from, at its top or within functions."""
+    inside = path.relative_to(MODULE / "IFIMeasureLib").with_suffix("").parts
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        if node.level:
+            base = list(inside[: len(inside) - node.level])
+            where = [*base, *(node.module.split(".") if node.module else [])]
+            found |= {where[0]} if where else {alias.name for alias in node.names}
+        elif node.module and node.module.split(".")[0] == "IFIMeasureLib":
+            found.add((node.module.split(".") + [""])[1])
+    return found - {"__version__"}
 
 
-def test_only_the_module_file_knows_the_panels_parts():
-    for path in MODULE.glob("IFIMeasureLib/**/*.py"):
-        if path.parent.name != "gui":
-            assert not any("gui" in name.split(".") for name in imports(path)), path.name
+def test_a_room_imports_only_rooms_below_it():
+    for path in sorted((MODULE / "IFIMeasureLib").rglob("*.py")):
+        room = path.relative_to(MODULE / "IFIMeasureLib").with_suffix("").parts[0]
+        if room == "__init__":
+            continue
+        assert room in FLOORS, f"{path}: the room {room} has no floor"
+        for other in imported_rooms(path) - {room}:
+            assert FLOORS.index(other) < FLOORS.index(room), f"{path}: {room} imports {other}, which lies above it"
+
+
+def test_every_room_says_in_its_first_sentence_what_comes_in_and_goes_out():
+    for init in sorted((MODULE / "IFIMeasureLib").glob("*/__init__.py")):
+        sentence = ast.get_docstring(ast.parse(init.read_text())) or ""
+        assert len(sentence) > 40, init
+
+
+def test_slicer_and_qt_are_known_only_where_they_may_be():
+    for path in sorted((MODULE / "IFIMeasureLib").rglob("*.py")):
+        room = path.relative_to(MODULE / "IFIMeasureLib").parts[0]
+        roots = {name.split(".")[0] for name in imports(path)}
+        assert not roots & {"PySide6"}, path
+        assert room in ("mrml", "gui") or "slicer" not in roots, path
+        assert room == "gui" or not roots & {"qt", "ctk"}, path
+        assert room == "gui" or ("slicer.app" not in path.read_text() and "slicer.mrmlScene" not in path.read_text()), (
+            path
+        )
 
 
 def test_files_are_loaded_in_the_application_without_packages_it_lacks():
@@ -101,7 +137,10 @@ def test_files_are_loaded_in_the_application_without_packages_it_lacks():
 
 
 def test_every_landmark_has_a_picture():
-    ids = {entry["id"] for entry in json.loads((MODULE / "Resources" / "Definitions" / "landmarks.json").read_text())["landmarks"]}
+    ids = {
+        entry["id"]
+        for entry in json.loads((MODULE / "Resources" / "Definitions" / "landmarks.json").read_text())["landmarks"]
+    }
     assert {p.stem for p in (MODULE / "Resources" / "Icons" / "Landmarks").glob("*.png")} == ids
 
 
@@ -116,17 +155,33 @@ def test_versions_agree():
 def test_every_control_of_the_panel_that_a_person_uses_has_a_tooltip():
     tree = ElementTree.parse(MODULE / "Resources" / "UI" / "IFIMeasure.ui")
     for widget in tree.iter("widget"):
-        if widget.get("class") in ("qMRMLNodeComboBox", "ctkPathLineEdit", "QPushButton", "QCheckBox", "QComboBox", "QSpinBox", "QTableWidget", "QPlainTextEdit"):
+        if widget.get("class") in (
+            "qMRMLNodeComboBox",
+            "ctkPathLineEdit",
+            "QPushButton",
+            "QCheckBox",
+            "QComboBox",
+            "QSpinBox",
+            "QTableWidget",
+            "QPlainTextEdit",
+        ):
             assert widget.find("property[@name='toolTip']") is not None, widget.get("name")
 
 
 def test_the_generated_documents_are_those_of_the_registry():
-    done = subprocess.run([sys.executable, str(ROOT / "Docs" / "generate.py"), "--check"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "Docs" / "generate.py"), "--check"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_wheel_holds_the_resources(tmp_path):
-    done = subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(ROOT)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(ROOT)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode and "hatchling" in done.stderr:
         pytest.skip("the build backend cannot be fetched here")
     assert done.returncode == 0, done.stderr

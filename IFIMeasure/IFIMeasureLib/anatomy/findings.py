@@ -1,0 +1,83 @@
+"""Findings of a reader: fields that a person fills in and that are exported as they are; nothing here is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..values import IFIMeasureError, Side
+
+Findings = dict[Side, dict[str, str]]
+"""By side, the choice a reader made for each finding; what no one has filled in is absent."""
+
+
+@dataclass(frozen=True)
+class FindingDefinition:
+    """One field.
+
+    :param id: stable and short; the name in tables and files.
+    :param choices: what can be filled in, from least to most.
+    :param code: code (scheme, value, meaning) of the finding; private (99IFIMEASURE) where no standard has one.
+    """
+
+    id: str
+    title: str
+    choices: tuple[str, ...]
+    code: tuple[str, str, str]
+    how: str
+
+
+FINDINGS: tuple[FindingDefinition, ...] = (
+    FindingDefinition(
+        "reader_edema", "Quadratus femoris, edema", ("none", "mild", "moderate", "severe"), ("SCT", "79654002", "Edema"),
+        "High signal of the muscle in fat-suppressed T2. Scales differ by study; write down which one you use.",
+    ),
+    FindingDefinition(
+        "reader_goutallier", "Quadratus femoris, Goutallier grade", ("0", "1", "2", "3", "4"), ("SCT", "29185008", "Fatty degeneration"),
+        "0 no fat, 1 streaks, 2 less fat than muscle, 3 as much fat as muscle, 4 more fat than muscle.",
+    ),
+    FindingDefinition(
+        "reader_atrophy", "Quadratus femoris, atrophy", ("none", "mild", "moderate", "severe"), ("SCT", "13331008", "Atrophy"),
+        "Loss of bulk as seen by eye, against the other side or the neighbors.",
+    ),
+    FindingDefinition(
+        "reader_tear", "Quadratus femoris, tear", ("none", "partial", "complete"), ("99IFIMEASURE", "READER_TEAR", "Tear of the quadratus femoris"),
+        "High signal medial to the muscle next to narrowing, with its fibers interrupted.",
+    ),
+    FindingDefinition(
+        "reader_hamstring", "Hamstring origin, tendinopathy", ("none", "tendinosis", "partial tear", "complete tear"),
+        ("99IFIMEASURE", "READER_HAMSTRING", "Tendinopathy of the hamstring origin"), "Thickening or high signal of the common tendon at the ischial tuberosity.",
+    ),
+)  # fmt: skip
+"""Every field, in the order of tables and lists."""
+
+
+def finding(finding_id: str) -> FindingDefinition:
+    """Return a field's definition.
+
+    :raises IFIMeasureError: where there is no such field; names those that exist.
+    """
+    for definition in FINDINGS:
+        if definition.id == finding_id:
+            return definition
+    raise IFIMeasureError(f"there is no finding '{finding_id}'; there are {', '.join(d.id for d in FINDINGS)}.")
+
+
+def parse_findings(texts: Iterable[str]) -> Findings:
+    """Read findings such as ``right:reader_tear=partial``.
+
+    :raises IFIMeasureError: where one cannot be read; says what may stand there.
+    """
+    found: Findings = {}
+    for text in texts:
+        where, _, choice = text.partition("=")
+        side_name, _, finding_id = where.partition(":")
+        if side_name not in ("right", "left") or not finding_id or not choice:
+            raise IFIMeasureError(f"--finding is {text!r}: it must read as 'right:reader_tear=partial'.")
+        definition = finding(finding_id)
+        if choice not in definition.choices:
+            raise IFIMeasureError(
+                f"--finding is {text!r}: {definition.title} is one of {', '.join(definition.choices)}."
+            )
+        found.setdefault(Side(side_name), {})[finding_id] = choice
+    return found

@@ -1,0 +1,143 @@
+"""Published values beside a measured one: cutoff statements and z-scores, never a diagnosis.
+
+The table is ``Resources/ReferenceValues/reference_values.csv``; a person may edit it.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+from dataclasses import dataclass
+
+from ..resources import resource_path
+from ..values import IFIMeasureError
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is known of the person: sex ``F``, ``M`` or None; age in years, height in meters, weight in kilograms, or None."""
+
+    sex: str | None = None
+    age_years: float | None = None
+    height_m: float | None = None
+    weight_kg: float | None = None
+
+    @classmethod
+    def from_tags(cls, tags: dict[str, str]) -> Subject:
+        """Return what DICOM's PatientSex, PatientAge (or birth and study date), PatientSize and PatientWeight say."""
+        sex = tags.get("PatientSex", "").strip().upper()
+        age: float | None = None
+        text = tags.get("PatientAge", "").strip().upper()
+        if len(text) == 4 and text[:3].isdigit() and text[3] in "YMWD":
+            age = int(text[:3]) * {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}[text[3]]
+        else:
+            birth, study = tags.get("PatientBirthDate", ""), tags.get("StudyDate", "")
+            if len(birth) == 8 and len(study) == 8 and birth.isdigit() and study.isdigit():
+                age = int(study[:4]) - int(birth[:4]) - (study[4:] < birth[4:])
+        return cls(
+            sex if sex in ("F", "M") else None,
+            age,
+            _within(tags.get("PatientSize", ""), 0.3, 2.6),
+            _within(tags.get("PatientWeight", ""), 2.0, 400.0),
+        )
+
+
+def _within(text: str, low: float, high: float) -> float | None:
+    """A number that a person can have; None for zero and other fillers that scanners write."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if low <= number <= high else None
+
+
+@dataclass(frozen=True)
+class ReferenceRow:
+    """One published group: its mean and standard deviation, or a cutoff, or both; millimeter."""
+
+    measurement: str
+    study: str
+    group: str
+    sex: str | None
+    age_min: float
+    age_max: float
+    position: str
+    mean_mm: float | None
+    sd_mm: float | None
+    cutoff_mm: float | None
+    accuracy: str
+    citation: str
+
+    def applies_to(self, subject: Subject) -> bool:
+        """Whether sex and age fit; a subject of unknown age counts as an adult, of unknown sex fits mixed groups only."""
+        if self.sex is not None and self.sex != subject.sex:
+            return False
+        age = 40.0 if subject.age_years is None else subject.age_years
+        return self.age_min <= age <= self.age_max
+
+
+@functools.lru_cache(maxsize=None)
+def reference_rows() -> tuple[ReferenceRow, ...]:
+    """Return the table's rows; read once, so a table that is edited counts from the next start on.
+
+    :raises IFIMeasureError: where the (perhaps edited) table cannot be read; names the line.
+    """
+    path = resource_path("ReferenceValues/reference_values.csv")
+    rows = []
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        for number, row in enumerate(csv.DictReader(stream), 2):
+            try:
+                rows.append(
+                    ReferenceRow(
+                        row["measurement"],
+                        row["study"],
+                        row["group"],
+                        row["sex"] or None,
+                        float(row["age_min"] or 0),
+                        float(row["age_max"] or 200),
+                        row["position"],
+                        _optional(row["mean_mm"]),
+                        _optional(row["sd_mm"]),
+                        _optional(row["cutoff_mm"]),
+                        row["accuracy"],
+                        row["citation"],
+                    )
+                )
+            except (KeyError, ValueError, TypeError) as error:
+                raise IFIMeasureError(
+                    f"{path}: line {number} cannot be read ({error}); correct it or install again."
+                ) from None
+    return tuple(rows)
+
+
+def _optional(text: str) -> float | None:
+    return float(text) if text else None
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One comparison with the literature. ``kind`` is ``cutoff`` or ``z``; ``below`` tells on which side of a cutoff."""
+
+    kind: str
+    text: str
+    row: ReferenceRow
+    z: float | None = None
+    below: bool | None = None
+
+
+def statements(measurement: str, value_mm: float, subject: Subject) -> list[Statement]:
+    """Compare a value with every published group that fits the subject."""
+    result = []
+    for row in reference_rows():
+        if row.measurement != measurement or not row.applies_to(subject):
+            continue
+        if row.cutoff_mm is not None:
+            word = "below" if value_mm < row.cutoff_mm else "at" if value_mm == row.cutoff_mm else "above"
+            text = f"{word} the published cutoff of {row.cutoff_mm:g} mm ({row.study})"
+            result.append(Statement("cutoff", text, row, below=value_mm <= row.cutoff_mm))
+        if row.mean_mm is not None and row.sd_mm and row.group == "control":
+            z = (value_mm - row.mean_mm) / row.sd_mm
+            who = {"F": "women", "M": "men", None: "controls"}[row.sex]
+            text = f"z = {z:+.1f} against {who} {row.mean_mm:g} ± {row.sd_mm:g} mm ({row.study})"
+            result.append(Statement("z", text, row, z=z))
+    return result

@@ -1,0 +1,1 @@
+"""A measured study to files and archives: results folder, workbook, DICOM, FHIR, collected tables."""

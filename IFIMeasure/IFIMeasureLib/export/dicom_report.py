@@ -1,0 +1,176 @@
+"""The measurements of a study as a DICOM Structured Report (TID 1500), by highdicom, and read again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom.errors
+from pydicom.sr.coding import Code
+
+from .. import __version__
+from ..anatomy.findings import finding
+from ..anatomy.structures import SIDE_CODES
+from ..images.grid import LPS_TO_RAS
+from ..measuring.measurements import MeasurementDefinition
+from ..study.result import StudyResult, each_result
+from ..values import IFIMeasureError, Measured, Side
+from .dicom_sources import HIP_JOINT, MANUFACTURER, MODEL, dicom_code, series_number_of
+
+_UNITS = {
+    "mm": Code("mm", "UCUM", "millimeter"),
+    "deg": Code("deg", "UCUM", "degree"),
+    "mL": Code("mL", "UCUM", "milliliter"),
+    "mm2": Code("mm2", "UCUM", "square millimeter"),
+    "%": Code("%", "UCUM", "percent"),
+    "1": Code("1", "UCUM", "no units"),
+    "mL/(kg.m)": Code("mL/(kg.m)", "UCUM", "milliliter per kilogram and meter"),
+}
+
+
+def dicom_report(
+    study: StudyResult, sources: list[pydicom.Dataset], segmentation: Any, numbers: dict[tuple[str, Side], int]
+) -> Any:
+    import highdicom as hd
+
+    device = hd.sr.DeviceObserverIdentifyingAttributes(
+        uid=hd.UID(), name=MODEL, manufacturer_name=MANUFACTURER, model_name=MODEL, serial_number=__version__
+    )
+    observer = hd.sr.ObserverContext(
+        observer_type=hd.sr.CodedConcept("121007", "DCM", "Device"), observer_identifying_attributes=device
+    )
+    groups = []
+    for definition, side, result in each_result(study):
+        if isinstance(result, Measured):
+            groups.append(_group(definition, side, result, sources, segmentation, numbers))
+    for side, found in study.findings.items():
+        for key, choice in found.items():
+            field = finding(key)
+            groups.append(
+                hd.sr.MeasurementsAndQualitativeEvaluations(
+                    tracking_identifier=hd.sr.TrackingIdentifier(uid=hd.UID(), identifier=f"{key} {side.value}"),
+                    finding_type=dicom_code(field.code),
+                    finding_sites=[_site(side)],
+                    qualitative_evaluations=[
+                        hd.sr.QualitativeEvaluation(
+                            name=dicom_code(("99IFIMEASURE", key.upper(), field.title)),
+                            value=dicom_code(("99IFIMEASURE", choice.upper().replace(" ", "_"), choice)),
+                        )
+                    ],
+                )
+            )
+    content = hd.sr.MeasurementReport(
+        observation_context=hd.sr.ObservationContext(observer_device_context=observer),
+        procedure_reported=Code("363679005", "SCT", "Imaging"),
+        imaging_measurements=groups,
+        title=Code("126000", "DCM", "Imaging Measurement Report"),
+        # highdicom describes images of one frame alone in the image library, which is optional
+        referenced_images=None if "NumberOfFrames" in sources[0] else sources,
+    )
+    return hd.sr.Comprehensive3DSR(
+        evidence=[*sources, segmentation],
+        content=content[0],
+        series_instance_uid=hd.UID(),
+        series_number=series_number_of(sources, 2),
+        sop_instance_uid=hd.UID(),
+        instance_number=1,
+        manufacturer=MANUFACTURER,
+        is_complete=True,
+        is_final=False,
+        is_verified=False,
+        series_description="IFIMeasure measurements",
+    )
+
+
+def _site(side: Side | None) -> Any:
+    import highdicom as hd
+
+    return hd.sr.FindingSite(
+        anatomic_location=HIP_JOINT, laterality=dicom_code(SIDE_CODES[side]) if side is not None else None
+    )
+
+
+def _group(
+    definition: MeasurementDefinition,
+    side: Side | None,
+    result: Measured,
+    sources: list[pydicom.Dataset],
+    segmentation: Any,
+    numbers: dict[tuple[str, Side], int],
+) -> Any:
+    """One measurement as a group of its own: the concept as finding, the standard quantity as the measurement's name, drawn where it has a place."""
+    import highdicom as hd
+
+    where = f"{definition.id} {side.value if side is not None else 'both'}"
+    method = dicom_code(
+        ("99IFIMEASURE", f"METHOD_{definition.id.upper()}"[:16], _short(result.method or definition.title))
+    )
+    measurement = hd.sr.Measurement(
+        name=dicom_code(definition.quantity), value=result.value, unit=_UNITS[definition.unit]
+    )
+    common: dict[str, Any] = {
+        "tracking_identifier": hd.sr.TrackingIdentifier(uid=hd.UID(), identifier=where),
+        "finding_type": dicom_code(definition.code),
+        "finding_sites": [_site(side)],
+        "measurements": [measurement],
+        "method": method,
+    }
+    segment = numbers.get(("quadratus_femoris", side)) if side is not None and definition.id.startswith("qf_") else None
+    if segment is not None:
+        series = hd.sr.SourceSeriesForSegmentation(str(sources[0].SeriesInstanceUID))
+        reference = hd.sr.ReferencedSegment(
+            segmentation.SOPClassUID, segmentation.SOPInstanceUID, segment, source_series=series
+        )
+        return hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(referenced_segment=reference, **common)
+    if len(result.points_ras_mm) >= 2:
+        points = np.array(result.points_ras_mm) * np.diag(LPS_TO_RAS)[:3]
+        region = hd.sr.ImageRegion3D(hd.sr.GraphicTypeValues3D.POLYLINE, points, str(sources[0].FrameOfReferenceUID))
+        return hd.sr.PlanarROIMeasurementsAndQualitativeEvaluations(referenced_region=region, **common)
+    return hd.sr.MeasurementsAndQualitativeEvaluations(**common)
+
+
+def _short(text: str) -> str:
+    """A code's meaning holds 64 characters: whole words of them."""
+    return text if len(text) <= 64 else text[:64].rsplit(" ", 1)[0].rstrip(",;:")
+
+
+def show_report(path: Path) -> list[tuple[str, str, str, str]]:
+    """Return the measurements of a Structured Report (TID 1500) as (concept, side, value with unit, method).
+
+    :raises IFIMeasureError: where the file is none.
+    """
+    import highdicom as hd
+
+    try:
+        dataset = pydicom.dcmread(path)
+        report = hd.sr.srread(path) if "SR" in str(dataset.get("Modality", "")) else None
+        if report is None or not hasattr(report.content, "get_image_measurement_groups"):
+            raise ValueError
+        content: Any = report.content
+        groups = [
+            *content.get_planar_roi_measurement_groups(),
+            *content.get_volumetric_roi_measurement_groups(),
+            *content.get_image_measurement_groups(),
+        ]
+        rows = []
+        for group in groups:
+            finding_type = group.finding_type.meaning if group.finding_type is not None else ""
+            sites = group.finding_sites
+            side = sites[0].laterality.meaning.lower() if sites and sites[0].laterality is not None else "both"
+            for m in group.get_measurements():
+                rows.append(
+                    (
+                        finding_type,
+                        side,
+                        f"{m.value!r} {m.unit.value}",
+                        group.method.meaning if group.method is not None else "",
+                    )
+                )
+            for q in group.get_qualitative_evaluations():
+                rows.append((finding_type, side, q.value.meaning, "reader"))
+        return rows
+    except (OSError, ValueError, KeyError, AttributeError, IndexError, pydicom.errors.InvalidDicomError):
+        raise IFIMeasureError(
+            f"{path}: this is no structured report of measurements (TID 1500); give the report.dcm that 'ifimeasure' wrote."
+        ) from None

@@ -1,0 +1,29 @@
+"""Files for 3D Slicer: segmentation, landmarks, scene."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from ..study.result import StudyResult
+
+
+def write_mrml(study: StudyResult, folder: Path, name: str, formats: Collection[str]) -> None:
+    from ..mrml import scene as mrml
+    from ..mrml.segmentations import write_segmentation
+    from ..mrml.study_nodes import StudyNodes
+    from ..mrml.views import add_views
+
+    headless = mrml.create_scene()
+    nodes = StudyNodes.create(headless.scene, name)
+    nodes.set_subject(study.subject)
+    nodes.findings, nodes.date = study.findings, study.date
+    nodes.show(study)
+    if "segmentation" in formats:
+        write_segmentation(headless.scene, nodes.segmentation, folder / "segmentation.seg.nrrd")
+    if "landmarks" in formats:
+        for side in study.hips:
+            mrml.write_landmarks(headless.scene, nodes.landmark_node(side), folder / f"landmarks_{side.value}.mrk.json")
+    if "scene" in formats:
+        add_views(headless.scene, nodes, study)
+        mrml.write_scene(headless.scene, folder / "scene.mrb")

@@ -1,0 +1,278 @@
+"""Label maps, Slicer and DICOM segmentations and folders of masks, read into one form.
+
+Arrays are turned (without a copy) to the axis order and directions nearest to RAS, so that a sagittal or
+flipped acquisition of the same anatomy gives the same array up to the grid it was sampled on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..anatomy.structures import names_of_other_programs, structure_from_name
+from ..images.grid import LPS_TO_RAS, Grid, canonical, check_grid
+from ..images.masks import Segmentation, SegmentRef, bounding_boxes
+from ..values import Array, IFIMeasureError
+from .images import array_view, image_affine_ras, nifti_header, read_image
+
+_IMAGE_FILES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
+
+
+def read_segmentation(path: Path, names: Collection[str] = ()) -> Segmentation:
+    """Read a label map (NIfTI, NRRD), a Slicer ``.seg.nrrd``, a DICOM SEG, or a folder with one mask a file (as TotalSegmentator writes it).
+
+    Segment names are taken from the file where it has them (``.seg.nrrd``, DICOM SEG, the label table that
+    TotalSegmentator writes into a NIfTI header); otherwise a segment's name is its label value. A mask of a folder is named as its file.
+
+    :param names: of files to read out of a folder besides those whose names say a structure.
+    :raises IFIMeasureError: where there is no such file or it is no segmentation.
+    """
+    if path.is_dir():
+        files = sorted(p for p in path.iterdir() if p.is_file())
+        if len(files) != 1:
+            return _read_masks(path, files, names)
+        path = files[0]
+    if path.exists() and _is_dicom(path):
+        return _read_dicom_seg(path)
+    image = read_image(path)
+    keys = {key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}
+    if image.GetDimension() == 4 and image.GetNumberOfComponentsPerPixel() == 1 and image.GetSize()[3] == 1:
+        image = image[:, :, :, 0]
+    if image.GetDimension() != 3:
+        raise IFIMeasureError(
+            f"{path}: the segmentation has {image.GetDimension()} dimensions; a three-dimensional label map is needed."
+        )
+    affine = image_affine_ras(image)
+    components = image.GetNumberOfComponentsPerPixel()
+    if components == 1:
+        raw = [array_view(image)]
+    else:
+        view = sitk.GetArrayViewFromImage(image)
+        raw = [np.array(view[..., c]).T for c in range(components)]
+    layers = []
+    for array in raw:
+        if not np.issubdtype(array.dtype, np.integer):
+            rounded = np.array(array).round()
+            if (
+                not np.isfinite(rounded).all()
+                or np.abs(rounded - array).max() > 1e-3
+                or rounded.min() < 0
+                or rounded.max() > 65535
+            ):
+                raise IFIMeasureError(
+                    f"{path}: the values are not whole numbers, so this is not a label map; give the segmentation, not the image."
+                )
+            array = rounded.astype(np.uint16)
+        elif array.dtype.kind == "i" and array.min() < 0:
+            raise IFIMeasureError(
+                f"{path}: there are negative values ({array.min()}), so this is not a label map; give the segmentation, not the image."
+            )
+        layers.append(array)
+    reference = re.search(r"Reference image geometry\|([^|]*)\|", keys.get("Segmentation_ConversionParameters", ""))
+    if reference:
+        place = in_reference_geometry(layers[0].shape, affine, reference[1])
+        layers, affine = [place.fill(layer) for layer in layers], place.affine
+    grid = Grid((1, 1, 1), np.eye(4))
+    turned = []
+    for array in layers:
+        view, grid = canonical(array, affine)
+        turned.append(view)
+    check_grid(grid, path)
+    segments = _slicer_segments(keys)
+    named = bool(segments)
+    if not segments:
+        table = _nifti_label_table(path)
+        values = _present_values(turned[0], path)
+        named = bool(table)
+        segments = [SegmentRef(table.get(value, str(value)), 0, value) for value in values]
+    return Segmentation(turned, grid, segments, path, named)
+
+
+def _read_masks(folder: Path, files: list[Path], names: Collection[str]) -> Segmentation:
+    """Read those masks of a folder that may be a structure of ours; empty ones (beyond the image) are as absent."""
+    known: dict[str, Path] = {}
+    for file in files:
+        ending = next((ending for ending in _IMAGE_FILES if file.name.endswith(ending)), None)
+        name = file.name.removesuffix(ending) if ending else ""
+        if name in names or structure_from_name(name, names_of_other_programs()) is not None:
+            known[name] = file
+    if not known:
+        raise IFIMeasureError(
+            f"{folder}: none of its {len(files)} files is a mask named as a structure (such as femur_left.nii.gz); name the segmentation file itself, or the files with --labels."
+        )
+    layers: list[Array] = []
+    segments: list[SegmentRef] = []
+    grid = None
+    for name, file in known.items():
+        try:
+            one = read_segmentation(file)
+        except _EmptyError:
+            continue
+        if grid is None:
+            grid = one.grid
+        elif grid.difference(one.grid):
+            raise IFIMeasureError(
+                f"{file}: it lies on another grid than {segments[0].name} ({grid.difference(one.grid)}); give masks of one image."
+            )
+        mask = one.layers[0] > 0
+        layer = next((n for n, labels in enumerate(layers) if not labels[mask].any()), len(layers))
+        if layer == len(layers):  # masks that overlap need a layer each
+            layers.append(np.zeros(mask.shape, np.uint8))
+        value = 1 + sum(ref.layer == layer for ref in segments)
+        layers[layer][mask] = value
+        segments.append(SegmentRef(name, layer, value))
+    if grid is None:
+        raise IFIMeasureError(
+            f"{folder}: every mask in it ({', '.join(known)}) is empty, so the image does not show the hip; give another one."
+        )
+    return Segmentation(layers, grid, segments, folder, True, files=tuple(known.values()))
+
+
+class _EmptyError(IFIMeasureError):
+    """Every voxel of a segmentation is 0."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where cropped layers lie in the image they were segmented on: index of their first voxel, and that image's grid."""
+
+    start: Array
+    size: Array
+    affine: Array
+
+    def fill(self, layer: Array) -> Array:
+        """Return a layer put back into its image, (I, J, K)."""
+        if (self.size == layer.shape).all() and not self.start.any():
+            return layer
+        whole = np.zeros(self.size[::-1], layer.dtype).T  # fresh pages of zeros take no memory until they are written
+        whole[tuple(slice(int(a), int(a) + n) for a, n in zip(self.start, layer.shape))] = layer
+        return whole
+
+
+def in_reference_geometry(shape: tuple[int, ...], affine: Array, geometry: str) -> Placement:
+    """Find where layers lie in the image they were segmented on, so that its edges and slice numbers are known.
+
+    3D Slicer keeps and saves segments cropped to where they are; a bone that ends at such a crop is not cut off
+    by the field of view. Layers that do not lie on the image's voxels stay where they are.
+
+    :param shape: of the layers, on the grid of ``affine`` (4, 4), RAS millimeter.
+    :param geometry: Slicer's text of a reference image geometry: sixteen numbers of the matrix and six of the
+        extent, separated by semicolons.
+    """
+    where = Placement(np.zeros(3, int), np.array(shape), affine)
+    try:
+        numbers = [float(text) for text in geometry.split(";") if text.strip()]
+    except ValueError:
+        return where
+    if len(numbers) != 22 or not np.isfinite(numbers).all():
+        return where
+    reference = np.array(numbers[:16]).reshape(4, 4)
+    extent = np.array(numbers[16:]).astype(int).reshape(3, 2)
+    if not np.allclose(reference[:3, :3], affine[:3, :3], atol=1e-3) or abs(np.linalg.det(reference[:3, :3])) < 1e-12:
+        return where
+    offset = np.linalg.solve(reference[:3, :3], affine[:3, 3] - reference[:3, 3]) - extent[:, 0]
+    start = np.round(offset).astype(int)
+    size = extent[:, 1] - extent[:, 0] + 1
+    if np.abs(offset - start).max() > 0.01 or (start < 0).any() or (start + shape > size).any():
+        return where
+    moved = affine.copy()
+    moved[:3, 3] = reference[:3, 3] + reference[:3, :3] @ extent[:, 0]
+    return Placement(start, size, moved)
+
+
+def _present_values(array: Array, path: Path) -> list[int]:
+    boxes = bounding_boxes(array)
+    values = [value for value, box in enumerate(boxes, 1) if box is not None]
+    if not values:
+        raise _EmptyError(f"{path}: every voxel is 0, so the segmentation is empty.")
+    if len(values) > 400:
+        raise IFIMeasureError(
+            f"{path}: there are {len(values)} different values, so this looks like an image; give the segmentation."
+        )
+    return values
+
+
+def _slicer_segments(keys: dict[str, str]) -> list[SegmentRef]:
+    """Segments named in a ``.seg.nrrd`` header; older files number layers instead of label values."""
+    found = []
+    number = 0
+    while f"Segment{number}_ID" in keys or f"Segment{number}_Name" in keys:
+        prefix = f"Segment{number}_"
+        name = keys.get(prefix + "Name") or keys.get(prefix + "ID") or str(number)
+        found.append(SegmentRef(name, int(keys.get(prefix + "Layer", number)), int(keys.get(prefix + "LabelValue", 1))))
+        number += 1
+    return found
+
+
+def _nifti_label_table(path: Path) -> dict[int, str]:
+    """Names in the XML label table of a NIfTI header extension, as TotalSegmentator writes it."""
+    if not path.name.lower().endswith((".nii", ".nii.gz")):
+        return {}
+    header = nifti_header(path)
+    if len(header) < 352:
+        return {}
+    order = "<" if header[:4] == (348).to_bytes(4, "little") else ">"
+    offset = int(np.frombuffer(header[108:112], dtype=order + "f4")[0])
+    if not 352 < offset < 10_000_000:
+        return {}
+    text = nifti_header(path, offset)[352:].decode("utf-8", "replace")
+    pattern = r'<Label\s[^>]*Key="(\d+)"[^>]*>\s*(?:<!\[CDATA\[)?\s*([^<\]]+?)\s*(?:\]\]>)?\s*</Label>'
+    return {int(key): name for key, name in re.findall(pattern, text)}
+
+
+def _is_dicom(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
+def _read_dicom_seg(path: Path) -> Segmentation:
+    import highdicom
+    import pydicom
+
+    dataset = pydicom.dcmread(path, stop_before_pixels=True)
+    if dataset.get("SOPClassUID") not in ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"):
+        raise IFIMeasureError(
+            f"{path}: this DICOM file is {dataset.get('Modality', 'of no modality')}, not a segmentation (SEG)."
+        )
+    try:
+        source = highdicom.seg.segread(path)
+        layers: list[Array] = []
+        segments: list[SegmentRef] = []
+        affine = np.eye(4)
+        for number in source.segment_numbers:
+            volume = source.get_volume(
+                segment_numbers=[number],
+                combine_segments=True,
+                relabel=True,
+                dtype=np.uint8,
+                allow_missing_positions=True,
+            )
+            array = np.asarray(volume.array) > 0
+            affine = np.asarray(volume.affine)
+            # segments that overlap go to layers of their own
+            free = [n for n, taken in enumerate(layers) if not taken[array].any()]
+            layer = free[0] if free else len(layers)
+            if not free:
+                layers.append(np.zeros(array.shape, np.uint16))
+            layers[layer][array] = number
+            segments.append(SegmentRef(str(source.get_segment_description(number).SegmentLabel), layer, int(number)))
+    except (RuntimeError, ValueError, AttributeError, KeyError, TypeError) as error:
+        raise IFIMeasureError(f"{path}: this DICOM segmentation cannot be read ({_first_sentence(error)}).") from None
+    grid = Grid((1, 1, 1), np.eye(4))
+    turned = []
+    for array in layers:
+        view, grid = canonical(array, LPS_TO_RAS @ affine)
+        turned.append(view)
+    check_grid(grid, path)
+    return Segmentation(turned, grid, segments, path, True)
+
+
+def _first_sentence(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__

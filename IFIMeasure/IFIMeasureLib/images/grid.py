@@ -1,0 +1,142 @@
+"""Where voxels lie: a grid of indices (i, j, k) with an affine to RAS millimeter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..values import Array, IFIMeasureError
+
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where voxels lie: ``affine`` (4, 4) maps the indices (i, j, k) of voxel centers to RAS millimeter."""
+
+    shape: tuple[int, int, int]
+    affine: Array
+
+    @property
+    def spacing(self) -> Array:
+        """Distance between voxel centers along i, j, k in millimeter, (3,)."""
+        return np.asarray(np.linalg.norm(self.affine[:3, :3], axis=0))
+
+    @property
+    def directions(self) -> Array:
+        """Unit vectors of i, j, k as columns, RAS, (3, 3)."""
+        return np.asarray(self.affine[:3, :3] / self.spacing)
+
+    def to_ras(self, ijk: Array) -> Array:
+        """Return RAS millimeter of indices (..., 3)."""
+        return np.asarray(ijk @ self.affine[:3, :3].T + self.affine[:3, 3])
+
+    def to_ijk(self, ras: Array) -> Array:
+        """Return continuous indices of RAS millimeter (..., 3)."""
+        inverse = np.linalg.inv(self.affine)
+        return np.asarray(ras @ inverse[:3, :3].T + inverse[:3, 3])
+
+    def corners(self, beyond: float = 0.0) -> Array:
+        """Return the eight corners, (8, 3), RAS millimeter: of the outer voxel centers, or ``beyond`` voxels outside them."""
+        ends = [[-beyond, n - 1.0 + beyond] for n in self.shape]
+        return self.to_ras(np.array(np.meshgrid(*ends, indexing="ij")).reshape(3, -1).T)
+
+    def axis_tilt_deg(self, axis: int) -> float:
+        """Angle between voxel axis ``axis`` and the RAS axis of the same number, in degree."""
+        return float(np.degrees(np.arccos(np.clip(abs(self.directions[axis, axis]), 0.0, 1.0))))
+
+    @property
+    def voxel_mm3(self) -> float:
+        """Volume of a voxel, cubic millimeter."""
+        return float(abs(np.linalg.det(self.affine[:3, :3])))
+
+    @property
+    def slice_axis(self) -> int:
+        """The axis across the acquired slices: the one of the largest spacing; the third where they are equal."""
+        spacing = self.spacing
+        return int(np.argmax(spacing)) if spacing.max() > 1.05 * spacing.min() else 2
+
+    @property
+    def plane_name(self) -> str:
+        """``axial``, ``sagittal`` or ``coronal`` after the slice axis, ``oblique`` where it is tilted over 2 degree."""
+        axis = self.slice_axis
+        if self.axis_tilt_deg(axis) > 2.0:
+            return "oblique"
+        return ("sagittal", "coronal", "axial")[axis]
+
+    def cropped(self, box: tuple[slice, slice, slice]) -> Grid:
+        """Return the grid of ``array[box]``."""
+        affine = self.affine.copy()
+        affine[:3, 3] = self.to_ras(np.array([s.start for s in box], dtype=float))
+        return Grid((box[0].stop - box[0].start, box[1].stop - box[1].start, box[2].stop - box[2].start), affine)
+
+    def difference(self, other: Grid) -> str:
+        """Say in words how another grid differs from this one; empty where they agree to 0.01 mm."""
+        parts = []
+        if self.shape != other.shape:
+            parts.append(f"size {times_text(self.shape)} against {times_text(other.shape)}")
+        if not np.allclose(self.spacing, other.spacing, atol=1e-3):
+            parts.append(f"spacing {times_text(self.spacing)} against {times_text(other.spacing)} mm")
+        turn = np.degrees(np.arccos(np.clip((self.directions * other.directions).sum(0), -1, 1))).max()
+        if turn > 0.05:
+            parts.append(f"directions by {turn:.2f} degree")
+        shift = np.linalg.norm(self.affine[:3, 3] - other.affine[:3, 3])
+        if shift > 0.01:
+            parts.append(f"origin by {shift:.2f} mm")
+        return ", ".join(parts)
+
+
+def times_text(values: Any) -> str:
+    return " x ".join(
+        f"{float(v):g}" if not isinstance(v, (int, np.integer)) else str(v)
+        for v in np.round(np.asarray(values, float), 4).tolist()
+    )
+
+
+def canonical(array: Array, affine: Array) -> tuple[Array, Grid]:
+    """Turn and flip an array's axes (a view) so that i, j, k run nearest to R, A and S.
+
+    :param array: (I, J, K).
+    :param affine: (4, 4) indices to RAS millimeter.
+    """
+    direction = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    best = max(
+        ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)),
+        key=lambda order: sum(abs(direction[row, order[row]]) for row in range(3)),
+    )
+    turned = array.transpose(best)
+    matrix = np.eye(4)
+    matrix[:3, :3] = affine[:3, list(best)]
+    matrix[:3, 3] = affine[:3, 3]
+    for axis in range(3):
+        if matrix[axis, axis] < 0:
+            matrix[:3, 3] = matrix[:3, 3] + matrix[:3, axis] * (turned.shape[axis] - 1)
+            matrix[:3, axis] = -matrix[:3, axis]
+            turned = np.flip(turned, axis)
+    return turned, Grid((turned.shape[0], turned.shape[1], turned.shape[2]), matrix)
+
+
+def check_grid(grid: Grid, path: Path | str) -> None:
+    """Refuse grids no hip can lie on: a single slice, units that are not millimeter, NaN.
+
+    :raises IFIMeasureError: with what is wrong and what to do.
+    """
+    if not np.isfinite(grid.affine).all() or abs(np.linalg.det(grid.affine[:3, :3])) < 1e-12:
+        raise IFIMeasureError(f"{path}: the geometry in the header is not usable (NaN or a direction of no length).")
+    if min(grid.shape) < 2:
+        raise IFIMeasureError(
+            f"{path}: the image is {times_text(grid.shape)} voxels, a single slice; a volume of several slices is needed."
+        )
+    extent = grid.spacing * np.array(grid.shape)
+    if extent.max() < 10.0:
+        raise IFIMeasureError(
+            f"{path}: the image is only {extent.max():.3g} mm wide, so its units look like meters, not millimeters; "
+            "write the spacing in millimeters (multiply spacing and origin by 1000)."
+        )
+    if extent.min() > 5000.0 or grid.spacing.max() > 50.0:
+        raise IFIMeasureError(
+            f"{path}: voxels of {times_text(grid.spacing)} mm cannot show a hip; check the spacing in the header."
+        )

@@ -1,0 +1,167 @@
+"""Finding the landmarks of one hip on its bones.
+
+Everything here works in the *side frame*: x lateral, y anterior, z superior, millimeter, so that both sides
+are the same problem (``side_frame`` mirrors a left hip). Orientation of the body is taken from the image
+(supine or prone, any rotation of the leg); no direction of the femur itself is assumed beyond that the
+head lies medial of the shaft and above it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy
+
+from ..anatomy.regions import ADULT_HEAD_RADIUS_MM
+from ..images.masks import Mask
+from ..images.surface import Patch
+from ..values import Array
+from .bone_field import BoneField
+from .femoral_head import find_head
+from .found import Found
+from .lesser_trochanter import UP, find_shaft_and_lesser_trochanter
+
+_MEDIAL = np.array([-1.0, 0.0, 0.0])
+
+
+def find_on_femur(mask: Mask, found: Found) -> BoneField:
+    """Place head, neck, shaft, both trochanters and the condyles on a femur (side frame); adds to ``found``."""
+    bone = BoneField(mask, upper_mm=230.0)
+    points, normals = bone.surface
+    find_head(bone, points, normals, found)
+    if "femoral_head_center" not in found.points:
+        reason = found.missing["femoral_head_center"]
+        for name in (
+            "femoral_neck_center",
+            "shaft_axis_proximal",
+            "shaft_axis_distal",
+            "lesser_trochanter_tip",
+            "greater_trochanter_tip",
+        ):
+            found.missing[name] = f"It is found from the femoral head, which is missing: {reason}"
+    else:
+        find_shaft_and_lesser_trochanter(bone, found)
+        _neck(bone, found)
+        _greater_trochanter(bone, points, found)
+    _condyles(mask, found)
+    return bone
+
+
+def _neck(bone: BoneField, found: Found) -> None:
+    """Neck axis from the head center through the centroid of the neck's narrowest section across that axis."""
+    head = found.points["femoral_head_center"]
+    radius = float(found.head_radius_mm or ADULT_HEAD_RADIUS_MM)
+    tip = found.points.get("lesser_trochanter_tip")
+    proximal = found.points.get("shaft_axis_proximal")
+    if proximal is not None and found.shaft_axis is not None:
+        # the neck meets the shaft's axis a little above the lesser trochanter, lateral of the head
+        foot = proximal + found.shaft_axis * ((head - proximal) @ found.shaft_axis)
+        offset = float(np.linalg.norm(head - foot))
+        direction = foot - found.shaft_axis * 0.8 * offset - head
+    elif tip is not None:
+        direction = tip + np.array([0.6 * radius, 0.4 * radius, 1.1 * radius]) - head
+    else:
+        direction = np.array([1.0, 0.0, -0.8])
+    direction = direction / np.linalg.norm(direction)
+    steps = np.arange(0.7, 2.4, 0.06) * radius
+    center: Array | None = None
+    for _ in range(6):
+        areas, centers = [], []
+        for step in steps:
+            cut = bone.section(head + step * direction, direction, 1.7 * radius)
+            areas.append(np.inf if cut is None else cut[0])
+            centers.append(head + step * direction if cut is None else cut[1])
+        smooth = (
+            scipy.ndimage.gaussian_filter1d(np.array(areas), 1.0, mode="nearest")
+            if np.isfinite(areas).all()
+            else np.array(areas)
+        )
+        narrow = int(np.argmin(smooth))
+        if narrow in (0, len(steps) - 1) or not np.isfinite(smooth[narrow]):
+            center = None
+            break
+        # the sections around it steady the center, as long as no trochanter has joined them
+        window = [n for n in range(max(narrow - 3, 0), min(narrow + 4, len(steps))) if areas[n] < 1.1 * areas[narrow]]
+        center = np.mean([centers[n] for n in window], axis=0)
+        turned = center - head
+        turned = turned / np.linalg.norm(turned)
+        if np.arccos(np.clip(turned @ direction, -1, 1)) < 1e-4:
+            break
+        direction = turned
+    if center is None:
+        found.missing["femoral_neck_center"] = (
+            "the neck has no narrowest section between head and trochanters here; the field of view may cut it."
+        )
+        return
+    found.points["femoral_neck_center"] = center
+    found.neck_axis = direction
+
+
+def _greater_trochanter(bone: BoneField, points: Array, found: Found) -> None:
+    """Uppermost point of the greater trochanter along the shaft, lateral of the shaft's axis."""
+    head = found.points["femoral_head_center"]
+    radius = float(found.head_radius_mm or ADULT_HEAD_RADIUS_MM)
+    axis = found.shaft_axis if found.shaft_axis is not None else UP
+    anchor = found.points.get("shaft_axis_proximal")
+    if anchor is None:
+        tip = found.points.get("lesser_trochanter_tip")
+        if tip is None:
+            found.missing["greater_trochanter_tip"] = (
+                "it is found from the shaft's axis or the lesser trochanter, and both are missing."
+            )
+            return
+        anchor = tip + np.array([0.9 * radius, 0.5 * radius, 0.0])
+    foot = anchor + axis * ((head - anchor) @ axis)
+    medial = head - foot
+    offset = float(np.linalg.norm(medial))
+    medial = medial / offset
+    relative = points - foot
+    level = relative @ axis
+    candidates = points[(relative @ medial < 0.1 * offset) & (level < 1.5 * radius) & (level > -2.5 * radius)]
+    if not len(candidates):
+        found.missing["greater_trochanter_tip"] = "no bone lies lateral of the shaft's axis at the level of the head."
+        return
+    height = (candidates - foot) @ axis
+    tip = candidates[height > height.max() - 0.6].mean(0)
+    tip = tip + axis * (height.max() - (tip - foot) @ axis)
+    if any(bone.face_distance(tip, axis_, end) < 1.5 for axis_, end in bone.cut):
+        found.missing["greater_trochanter_tip"] = "the field of view cuts the greater trochanter off."
+        return
+    found.points["greater_trochanter_tip"] = tip
+
+
+def _condyles(mask: Mask, found: Found) -> None:
+    """Posterior condyles: ends of the posterior edge of the convex hull of the femur's lower end seen from above."""
+    names = ("posterior_condyle_medial", "posterior_condyle_lateral")
+    height = float(mask.array.shape[2] * mask.grid.spacing[2])
+    absent = None
+    if height < 9.0 * (found.head_radius_mm or ADULT_HEAD_RADIUS_MM):
+        absent = "the knee is not in the field of view."
+    elif (2, -1) in mask.cut:
+        absent = "the field of view ends above the femoral condyles."
+    if absent:
+        for name in names:
+            found.missing[name] = absent
+        return
+    keep = int(np.ceil(42.0 * found.scale / mask.grid.spacing[2]))
+    box = (slice(0, mask.array.shape[0]), slice(0, mask.array.shape[1]), slice(0, min(keep, mask.array.shape[2])))
+    lower = BoneField(Mask(mask.array[box], mask.grid.cropped(box), frozenset()))
+    points = Patch(lower.phi, lower.grid).surface_points()
+    points = points[points[:, 2] < points[:, 2].min() + 38.0 * found.scale]
+    hull = scipy.spatial.ConvexHull(points[:, :2])
+    corners = points[hull.vertices]
+    nxt = np.roll(corners, -1, axis=0)
+    edge = (nxt - corners)[:, :2]
+    length = np.linalg.norm(edge, axis=1)
+    outward = np.column_stack([edge[:, 1], -edge[:, 0]]) / length[:, None]  # hull vertices run counterclockwise
+    posterior = outward[:, 1] < -0.5
+    if not posterior.any():
+        for name in names:
+            found.missing[name] = "the lower end of the femur has no posterior edge between two condyles."
+        return
+    best = int(np.where(posterior, length, 0).argmax())
+    if length[best] < 20.0 * found.scale:
+        for name in names:
+            found.missing[name] = "the lower end of the femur shows no two condyles; it may not reach the knee."
+        return
+    ends = sorted([corners[best], nxt[best]], key=lambda p: p[0])
+    found.points[names[0]], found.points[names[1]] = ends[0], ends[1]

@@ -1,0 +1,20 @@
+"""Landmarks of the hip bone (side frame)."""
+
+from __future__ import annotations
+
+from ..images.masks import Mask
+from ..images.surface import Patch
+from .bone_field import BoneField
+from .found import Found
+
+
+def find_on_hip_bone(mask: Mask, found: Found) -> BoneField:
+    """Place the lowest point of the ischial tuberosity (side frame); adds to ``found``."""
+    bone = BoneField(mask, lower_mm=70.0 * found.scale)
+    points = Patch(bone.phi, bone.grid).surface_points()
+    lowest = points[points[:, 2].argmin()]
+    if (2, -1) in bone.cut:
+        found.missing["ischial_tuberosity_lowest"] = "the field of view ends above the lowest point of the ischium."
+    else:
+        found.points["ischial_tuberosity_lowest"] = lowest
+    return bone

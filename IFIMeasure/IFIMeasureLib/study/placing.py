@@ -1,0 +1,93 @@
+"""Final landmarks of one side: a person's where there are some, else those found on the bones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..anatomy.landmarks import (
+    NOT_PLACED,
+    Landmark,
+    LandmarkSet,
+    LandmarkState,
+    empty_landmarks,
+    landmark_label,
+    merge,
+    position,
+)
+from ..images.frames import to_ras
+from ..placement.attachments import place_attachments
+from ..placement.found import Found
+from ..values import Array, IFIMeasureError, Side, point3
+from .spaces_of_hip import Bones
+
+
+def unplaced(person: LandmarkSet | None) -> frozenset[str]:
+    landmarks = person or empty_landmarks()
+    return frozenset(key for key, landmark in landmarks.items() if landmark.state is LandmarkState.NOT_PLACED)
+
+
+def place_landmarks(bones: Bones, person: LandmarkSet | None, fill: bool) -> tuple[LandmarkSet, Found]:
+    """Final landmarks of one side: a person's where there are some, else those found; what hangs on them follows."""
+    moved = {
+        key: place
+        for key in ("lesser_trochanter_tip", "ischial_tuberosity_lowest")
+        if person is not None
+        and person[key].state is LandmarkState.MANUAL
+        and (place := person[key].position_ras_mm) is not None
+    }
+    if bones.placed is None or bones.placed[0] != moved:
+        found = replace(bones.found, points=dict(bones.found.points), missing=dict(bones.found.missing))
+        for key, place in moved.items():
+            found.points[key] = to_ras(np.array(place), bones.side)
+            found.missing.pop(key, None)
+        place_attachments(bones.fields["femur"], bones.fields["hip"], found)
+        bones.placed = (moved, found)
+    found = bones.placed[1]
+    automatic = empty_landmarks()
+    for key in automatic:
+        if key in found.points:
+            automatic[key] = Landmark(LandmarkState.AUTOMATIC, point3(to_ras(found.points[key], bones.side)))
+        elif key in found.missing:
+            automatic[key] = Landmark(LandmarkState.MISSING, None, found.missing[key])
+    landmarks = merge(automatic, person) if person else automatic
+    if not fill:
+        landmarks.update(dict.fromkeys(unplaced(person), NOT_PLACED))
+    return landmarks, found
+
+
+def refuse_other_side(landmarks: dict[Side, LandmarkSet], heads: dict[Side, Array]) -> None:
+    """Refuse landmarks that a person has placed on the other hip: they would give numbers that look like any others.
+
+    :param heads: centers of the femoral heads, RAS millimeter; nothing is refused where one is not known.
+    """
+    if len(heads) < 2:
+        return
+    if heads[Side.RIGHT][0] <= heads[Side.LEFT][0]:
+        raise IFIMeasureError(
+            "left and right are swapped: the right femoral head center lies to the patient's left of the other, or on it; place them again."
+        )
+    for side, points in landmarks.items():
+        for key, landmark in points.items():
+            place = position(points, key)
+            if (
+                landmark.state is LandmarkState.MANUAL
+                and place is not None
+                and np.linalg.norm(place - heads[side]) > np.linalg.norm(place - heads[side.other])
+            ):
+                raise IFIMeasureError(
+                    f"{landmark_label(side, key)}: it was placed on the {side.other.value} hip; place it again, or mark it as missing."
+                )
+
+
+def pelvis_frame(landmarks: dict[Side, LandmarkSet]) -> tuple[Array, str]:
+    """Rows right, anterior, superior in RAS: transverse through both head centers, vertical of the image."""
+    heads = {side: position(points, "femoral_head_center") for side, points in landmarks.items()}
+    right, left = heads.get(Side.RIGHT), heads.get(Side.LEFT)
+    if right is None or left is None:
+        return np.eye(3), "image axes (the other head center is not known)"
+    x = (right - left) / np.linalg.norm(right - left)
+    z = np.array([0.0, 0.0, 1.0]) - x * x[2]
+    z = z / np.linalg.norm(z)
+    return np.array([x, np.cross(z, x), z]), "pelvis: transverse axis through both head centers, vertical of the image"

@@ -1,0 +1,220 @@
+"""Repeatability of one's own measurements, from the same persons measured twice or more without a change between.
+
+Within-subject standard deviation and coefficient of variation, repeatability coefficient (J. M. Bland and D. G. Altman,
+Stat Methods Med Res 1999;8:135), limits of agreement of the first two repeats, and intraclass correlation (ICC(A,1):
+two-way random effects, absolute agreement, single measurement), which comes from the library pingouin.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..measuring.measurements import MEASUREMENTS
+from ..values import Array, IFIMeasureError
+
+INPUT_COLUMNS = ("subject", "measurement", "value")
+"""Columns that a table of repeated measurements must have; ``side`` may be there, too."""
+
+
+REPEATABILITY_COLUMNS: dict[str, str] = {
+    "measurement": "Id of the measurement.",
+    "unit": "UCUM unit, where it is a measurement of this program.",
+    "subjects": "Number of persons (or hips, where the side is given) measured at least twice.",
+    "measurements": "Number of their measurements.",
+    "mean": "Mean of the persons' means.",
+    "wsd": "Within-subject standard deviation, in the unit.",
+    "wcv_percent": "Within-subject coefficient of variation, from logarithms; empty where a value is not positive.",
+    "rc": "Repeatability coefficient 1.96 sqrt(2) wSD, in the unit: two measurements of one person differ by less in 95 of 100.",
+    "rc_percent": "1.96 sqrt(2) wCV.",
+    "bias": "Mean difference, second minus first measurement.",
+    "agreement_low": "Lower limit of agreement: bias - 1.96 SD of the differences.",
+    "agreement_high": "Upper limit of agreement.",
+    "icc": "Intraclass correlation ICC(A,1); empty where the persons were not measured equally often or the library pingouin is absent.",
+    "icc_low": "Lower end of its 95 % confidence interval.",
+    "icc_high": "Upper end of its 95 % confidence interval.",
+    "notes": "What a reader must know beside the numbers.",
+}
+"""Columns of ``repeatability.csv``."""
+
+
+def repeatability_coefficient(within_subject: float) -> float:
+    """Return what two measurements of one person differ by less than in 95 of 100, from the within-subject standard deviation (or coefficient of variation)."""
+    return 1.96 * math.sqrt(2.0) * within_subject
+
+
+@dataclass(frozen=True)
+class Repeatability:
+    """Repeatability of one measurement, each number as :data:`REPEATABILITY_COLUMNS` says; None where there is none."""
+
+    measurement: str
+    unit: str
+    subjects: int
+    measurements: int
+    mean: float
+    wsd: float
+    wcv_percent: float | None
+    bias: float
+    agreement_low: float
+    agreement_high: float
+    icc: float | None = None
+    icc_low: float | None = None
+    icc_high: float | None = None
+    notes: str = ""
+
+    @property
+    def rc(self) -> float:
+        """Repeatability coefficient in the unit."""
+        return repeatability_coefficient(self.wsd)
+
+    @property
+    def rc_percent(self) -> float | None:
+        """Repeatability coefficient in percent."""
+        return None if self.wcv_percent is None else repeatability_coefficient(self.wcv_percent)
+
+    def row(self) -> dict[str, str]:
+        """Return the row of the table."""
+        return {
+            name: "" if (value := getattr(self, name)) is None else value if isinstance(value, str) else repr(value)
+            for name in REPEATABILITY_COLUMNS
+        }
+
+
+def read_repeats(path: Path) -> dict[str, list[list[float]]]:
+    """Read a table of repeated measurements: a row a measurement, with the columns ``subject``, ``measurement``, ``value`` and perhaps ``side``.
+
+    :returns: by measurement, the values of each person (or hip) in the order of the rows.
+    :raises IFIMeasureError: where it is no such table, or a value is no finite number; names the line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError):
+        raise IFIMeasureError(
+            f"{path}: the table cannot be read; give a CSV file with the columns {', '.join(INPUT_COLUMNS)}."
+        ) from None
+    rows = list(csv.DictReader(text.splitlines()))
+    lacking = [name for name in INPUT_COLUMNS if not rows or name not in rows[0]]
+    if lacking:
+        raise IFIMeasureError(
+            f"{path}: there is no column {' and no column '.join(lacking)}, or no row; give a table with the columns {', '.join(INPUT_COLUMNS)}."
+        )
+    found: dict[str, dict[tuple[str, str], list[float]]] = {}
+    for number, row in enumerate(rows, 2):
+        value = (row["value"] or "").strip()
+        if not value:
+            continue  # not measurable that time
+        try:
+            parsed = float(value)
+        except ValueError:
+            parsed = math.nan
+        if not math.isfinite(parsed):
+            raise IFIMeasureError(
+                f"{path}: line {number}: the value is {value!r}, which is no finite number; correct it or leave it empty."
+            )
+        key = ((row["subject"] or "").strip(), (row.get("side") or "").strip())
+        found.setdefault((row["measurement"] or "").strip(), {}).setdefault(key, []).append(parsed)
+    return {name: list(of.values()) for name, of in found.items()}
+
+
+def repeatability(measurement_id: str, values: Sequence[Sequence[float]]) -> Repeatability:
+    """Compute the repeatability of one measurement.
+
+    :param values: of each person, all measurements; persons measured once do not count.
+    :raises IFIMeasureError: where fewer than two persons were measured twice.
+    """
+    groups = [np.array(of, float) for of in values if len(of) >= 2]
+    if len(groups) < 2:
+        raise IFIMeasureError(
+            f"{measurement_id}: {len(groups)} person was measured twice or more; at least two are needed, and better ten."
+        )
+    freedom = sum(len(g) - 1 for g in groups)
+    wsd = math.sqrt(sum(float(((g - g.mean()) ** 2).sum()) for g in groups) / freedom)
+    wcv = None
+    if all((g > 0).all() for g in groups):
+        logs = [np.log(g) for g in groups]
+        wcv = 100.0 * math.sqrt(math.expm1(sum(float(((g - g.mean()) ** 2).sum()) for g in logs) / freedom))
+    differences = np.array([g[1] - g[0] for g in groups])
+    spread = 1.96 * float(differences.std(ddof=1))
+    bias = float(differences.mean())
+    notes = [f"only {len(groups)} persons: the coefficient is uncertain itself"] if len(groups) < 10 else []
+    icc, low, high, why = _icc(groups)
+    if why:
+        notes.append(why)
+    unit = next((m.unit for m in MEASUREMENTS if m.id == measurement_id), "")
+    count = sum(len(g) for g in groups)
+    mean = float(np.mean([g.mean() for g in groups]))
+    return Repeatability(
+        measurement_id,
+        unit,
+        len(groups),
+        count,
+        mean,
+        wsd,
+        wcv,
+        bias,
+        bias - spread,
+        bias + spread,
+        icc,
+        low,
+        high,
+        "; ".join(notes),
+    )
+
+
+def _icc(groups: list[Array]) -> tuple[float | None, float | None, float | None, str]:
+    """ICC(A,1) with its confidence interval, or why there is none."""
+    if len({len(g) for g in groups}) != 1:
+        return None, None, None, "no intraclass correlation: the persons were not measured equally often"
+    try:
+        import pandas
+        import pingouin
+    except ImportError:
+        return None, None, None, "no intraclass correlation: the package pingouin is not installed"
+    rows = [(n, k, v) for n, g in enumerate(groups) for k, v in enumerate(g)]
+    if len(groups) < 5:
+        return None, None, None, "no intraclass correlation: it needs at least five persons"
+    table = pingouin.intraclass_corr(
+        pandas.DataFrame(rows, columns=["subject", "repeat", "value"]), "subject", "repeat", "value"
+    ).set_index("Type")
+    row = table.loc["ICC(A,1)" if "ICC(A,1)" in table.index else "ICC2"]
+    low, high = next(row[name] for name in ("CI95", "CI95%") if name in row.index)
+    return float(row["ICC"]), float(low), float(high), ""
+
+
+def read_repeatability(path: Path) -> dict[str, Repeatability]:
+    """Read a table that this program wrote.
+
+    :raises IFIMeasureError: where it is none.
+    """
+    try:
+        rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
+        found = {}
+        for row in rows:
+            mean, wsd, bias, low, high = (
+                float(row[key]) for key in ("mean", "wsd", "bias", "agreement_low", "agreement_high")
+            )
+            wcv = float(row["wcv_percent"]) if row["wcv_percent"] else None
+            found[row["measurement"]] = Repeatability(
+                row["measurement"],
+                row["unit"],
+                int(row["subjects"]),
+                int(row["measurements"]),
+                mean,
+                wsd,
+                wcv,
+                bias,
+                low,
+                high,
+            )
+    except (OSError, ValueError, KeyError, TypeError):
+        raise IFIMeasureError(
+            f"{path}: this is no table of repeatability; give the repeatability.csv that 'ifimeasure repeatability' wrote."
+        ) from None
+    if not found:
+        raise IFIMeasureError(f"{path}: the table of repeatability is empty; run 'ifimeasure repeatability' again.")
+    return found
