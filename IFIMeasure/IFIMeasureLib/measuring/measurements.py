@@ -6,6 +6,7 @@ To add a measurement: one entry in :data:`MEASUREMENTS`, one function beside the
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -63,31 +64,78 @@ HipMeasure = Callable[[HipData], Result]
 PairMeasure = Callable[[dict[Side, HipData]], Result]
 
 
-@dataclass(frozen=True)
-class MeasurementDefinition:
-    """One measurement.
+class Kind(enum.Enum):
+    """What sort of number a measurement is."""
 
-    :param id: stable and short; the name in tables and files.
+    SPACE = "space"
+    ANGLE = "angle"
+    LENGTH = "length"
+    POSE = "pose"
+    MUSCLE = "muscle"
+
+
+class Followed(enum.Enum):
+    """Whether a measurement is followed over time, and what its change is judged against."""
+
+    NO = "no"
+    PROPORTIONAL = "proportional"
+    """Errors grow with the value: judged in percent, against a within-subject coefficient of variation."""
+    ABSOLUTE = "absolute"
+    """Judged in the unit, and only against one's own repeatability."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasurementDefinition:
+    """One measurement: what it is, how it is computed, and how it behaves wherever it is shown.
+
+    :param id: stable and short; the name in tables and files. Nothing is told from how it is spelled.
     :param unit: UCUM code.
     :param quantity: code (scheme, value, meaning) of the quantity.
-    :param code: code of the concept itself; private (99IFIMEASURE) where no standard has one.
     :param definition: what is measured, for documents; ends the question what the number means.
     :param needs: ids of the landmarks it needs.
-    :param compute: from one hip's data, or (``paired``) from those of both sides.
+    :param depends: ids of the measurements it needs.
+    :param compute: from one hip's data.
+    :param compute_pair: from the data of both hips; a definition has one of the two.
+    :param short: its name in pictures and views; the title where empty.
+    :param space: the space it is a number of, ``ifs`` or ``qfs``.
+    :param structure: id of the structure whose segment it is a number of.
+    :param followed: whether and how it is followed over time.
     :param scored: whether published cutoffs or norms are set beside it.
+    :param drawn: whether its points stand in views and pictures unasked.
+    :param labeled: whether its value stands beside them unasked.
+    :param posed: whether the femur's pose stands beside it.
     """
 
     id: str
     title: str
+    kind: Kind
     unit: str
     decimals: int
     quantity: tuple[str, str, str]
     definition: str
     citation: str
-    needs: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    depends: tuple[str, ...] = ()
     compute: HipMeasure | None = None
     compute_pair: PairMeasure | None = None
+    short: str = ""
+    space: str | None = None
+    structure: str | None = None
+    followed: Followed = Followed.NO
     scored: bool = False
+    drawn: bool = False
+    labeled: bool = False
+    posed: bool = False
+
+    @property
+    def paired(self) -> bool:
+        """Whether it is a measurement between both hips."""
+        return self.compute_pair is not None
+
+    @property
+    def label(self) -> str:
+        """Its name in pictures and views."""
+        return self.short or self.title
 
     @property
     def code(self) -> tuple[str, str, str]:
@@ -518,159 +566,496 @@ _PERCENT = ("99IFIMEASURE", "PERCENT", "Percentage")
 _RATIO = ("99IFIMEASURE", "RATIO", "Ratio")
 
 
+_MUSCLE = "quadratus_femoris"
+
+
 _TORRIANI = "Torriani M et al., AJR 2009;193:186-190"
 
 
-_POSE_NOTE = "Repositioning changed the ischiofemoral space by 4 mm or more in 34 % of hips (PMC7901394), so it is reported with every space."
+_POSE_NOTE = (
+    "Repositioning changed the ischiofemoral space by 4 mm or more in 34 % of hips (PMC7901394), "
+    "so it is reported with every space."
+)
 
 
 MEASUREMENTS: tuple[MeasurementDefinition, ...] = (
     MeasurementDefinition(
-        "ifs_axial", "Ischiofemoral space, axial", "mm", 1, _DISTANCE,
-        "Smallest distance between the lateral cortex of the ischial tuberosity and the medial cortex of the lesser trochanter in an axial plane, "
-        "the smallest over the axial planes within 0.42 head radii (10 mm in an adult) of the tip of the lesser trochanter.",
-        _TORRIANI, (), _axial("ifs", "ischium to lesser trochanter"), scored=True,
+        id="ifs_axial",
+        title="Ischiofemoral space, axial",
+        short="IFS",
+        kind=Kind.SPACE,
+        unit="mm",
+        decimals=1,
+        quantity=_DISTANCE,
+        definition=(
+            "Smallest distance between the lateral cortex of the ischial tuberosity and the medial cortex"
+            " of the lesser trochanter in an axial plane, the smallest over the axial planes within 0.42 "
+            "head radii (10 mm in an adult) of the tip of the lesser trochanter."
+        ),
+        citation=_TORRIANI,
+        compute=_axial("ifs", "ischium to lesser trochanter"),
+        space="ifs",
+        followed=Followed.ABSOLUTE,
+        scored=True,
+        drawn=True,
+        labeled=True,
+        posed=True,
     ),
     MeasurementDefinition(
-        "ifs_3d", "Ischiofemoral space, 3D", "mm", 1, _DISTANCE,
-        "Smallest distance in any direction from the surface of the lesser trochanter to the hip bone. Never larger than the axial one; published cutoffs do not hold for it.",
-        "defined here", (), _minimum_3d("ifs", "ischium to lesser trochanter"),
+        id="ifs_3d",
+        title="Ischiofemoral space, 3D",
+        short="IFS 3D",
+        kind=Kind.SPACE,
+        unit="mm",
+        decimals=1,
+        quantity=_DISTANCE,
+        definition=(
+            "Smallest distance in any direction from the surface of the lesser trochanter to the hip "
+            "bone. Never larger than the axial one; published cutoffs do not hold for it."
+        ),
+        citation="defined here",
+        compute=_minimum_3d("ifs", "ischium to lesser trochanter"),
+        space="ifs",
+        drawn=True,
+        posed=True,
     ),
     MeasurementDefinition(
-        "qfs_axial", "Quadratus femoris space, axial", "mm", 1, _DISTANCE,
-        "Smallest space for the passage of the quadratus femoris in an axial plane: superolateral surface of the hamstring tendons to the posteromedial surface "
-        "of the iliopsoas tendon or of the lesser trochanter, whichever is nearer; the smallest over the same planes as the ischiofemoral space.",
-        _TORRIANI, (), _axial("qfs", "hamstring tendon to iliopsoas tendon or lesser trochanter"), scored=True,
+        id="qfs_axial",
+        title="Quadratus femoris space, axial",
+        short="QFS",
+        kind=Kind.SPACE,
+        unit="mm",
+        decimals=1,
+        quantity=_DISTANCE,
+        definition=(
+            "Smallest space for the passage of the quadratus femoris in an axial plane: superolateral "
+            "surface of the hamstring tendons to the posteromedial surface of the iliopsoas tendon or of "
+            "the lesser trochanter, whichever is nearer; the smallest over the same planes as the "
+            "ischiofemoral space."
+        ),
+        citation=_TORRIANI,
+        compute=_axial("qfs", "hamstring tendon to iliopsoas tendon or lesser trochanter"),
+        space="qfs",
+        followed=Followed.ABSOLUTE,
+        scored=True,
+        drawn=True,
+        posed=True,
     ),
     MeasurementDefinition(
-        "qfs_3d", "Quadratus femoris space, 3D", "mm", 1, _DISTANCE,
-        "Smallest distance in any direction between the same structures at the level of the lesser trochanter.",
-        "defined here", (), _minimum_3d("qfs", "hamstring tendon to iliopsoas tendon or lesser trochanter"),
+        id="qfs_3d",
+        title="Quadratus femoris space, 3D",
+        short="QFS 3D",
+        kind=Kind.SPACE,
+        unit="mm",
+        decimals=1,
+        quantity=_DISTANCE,
+        definition=(
+            "Smallest distance in any direction between the same structures at the level of the lesser trochanter."
+        ),
+        citation="defined here",
+        compute=_minimum_3d("qfs", "hamstring tendon to iliopsoas tendon or lesser trochanter"),
+        space="qfs",
+        posed=True,
     ),
     MeasurementDefinition(
-        "neck_shaft_angle", "Neck-shaft angle", "deg", 1, _ANGLE,
-        "Angle between the neck axis (head center to the center of the narrowest neck section) and the proximal shaft axis, in 3D. Shown, not scored: studies conflict.",
-        "common definition", _AXES, _neck_shaft_angle,
+        id="neck_shaft_angle",
+        title="Neck-shaft angle",
+        kind=Kind.ANGLE,
+        unit="deg",
+        decimals=1,
+        quantity=_ANGLE,
+        definition=(
+            "Angle between the neck axis (head center to the center of the narrowest neck section) and "
+            "the proximal shaft axis, in 3D. Shown, not scored: studies conflict."
+        ),
+        citation="common definition",
+        needs=_AXES,
+        compute=_neck_shaft_angle,
     ),
     MeasurementDefinition(
-        "lt_neck_angle", "Lesser trochanter-neck angle", "deg", 1, _ANGLE,
-        "Angle between the neck axis and the line from the shaft axis to the tip of the lesser trochanter, seen along the shaft; needs no knee.",
-        "method as published for lesser trochanter version", (*_AXES, "lesser_trochanter_tip"), _lt_neck_angle,
+        id="lt_neck_angle",
+        title="Lesser trochanter-neck angle",
+        kind=Kind.ANGLE,
+        unit="deg",
+        decimals=1,
+        quantity=_ANGLE,
+        definition=(
+            "Angle between the neck axis and the line from the shaft axis to the tip of the lesser "
+            "trochanter, seen along the shaft; needs no knee."
+        ),
+        citation="method as published for lesser trochanter version",
+        needs=(*_AXES, "lesser_trochanter_tip"),
+        compute=_lt_neck_angle,
     ),
     MeasurementDefinition(
-        "lt_version", "Lesser trochanter version", "deg", 1, _ANGLE,
-        "Angle of the line from the shaft axis to the tip of the lesser trochanter against the posterior condylar line; only where the knee is in the scan.",
-        "method as published", ("lesser_trochanter_tip", "shaft_axis_proximal", "shaft_axis_distal", *_CONDYLES), _lt_version,
+        id="lt_version",
+        title="Lesser trochanter version",
+        kind=Kind.ANGLE,
+        unit="deg",
+        decimals=1,
+        quantity=_ANGLE,
+        definition=(
+            "Angle of the line from the shaft axis to the tip of the lesser trochanter against the "
+            "posterior condylar line; only where the knee is in the scan."
+        ),
+        citation="method as published",
+        needs=("lesser_trochanter_tip", "shaft_axis_proximal", "shaft_axis_distal", *_CONDYLES),
+        compute=_lt_version,
     ),
     MeasurementDefinition(
-        "femoral_version", "Femoral version (neck isthmus, posterior condyles)", "deg", 1, _ANGLE,
-        "Angle of the neck axis against the posterior condylar line, seen along the shaft; only where the knee is in the scan. Methods differ by up to 18 degree, so ours is part of the name.",
-        "method defined here", (*_AXES, *_CONDYLES), _femoral_version,
+        id="femoral_version",
+        title="Femoral version (neck isthmus, posterior condyles)",
+        kind=Kind.ANGLE,
+        unit="deg",
+        decimals=1,
+        quantity=_ANGLE,
+        definition=(
+            "Angle of the neck axis against the posterior condylar line, seen along the shaft; only where"
+            " the knee is in the scan. Methods differ by up to 18 degree, so ours is part of the name."
+        ),
+        citation="method defined here",
+        needs=(*_AXES, *_CONDYLES),
+        compute=_femoral_version,
     ),
     MeasurementDefinition(
-        "femoral_offset", "Femoral offset", "mm", 1, _DISTANCE,
-        "Perpendicular distance of the head center from the proximal shaft axis, in 3D.",
-        "common definition", ("femoral_head_center", "shaft_axis_proximal", "shaft_axis_distal"), _femoral_offset,
+        id="femoral_offset",
+        title="Femoral offset",
+        kind=Kind.LENGTH,
+        unit="mm",
+        decimals=1,
+        quantity=_DISTANCE,
+        definition="Perpendicular distance of the head center from the proximal shaft axis, in 3D.",
+        citation="common definition",
+        needs=("femoral_head_center", "shaft_axis_proximal", "shaft_axis_distal"),
+        compute=_femoral_offset,
     ),
     MeasurementDefinition(
-        "femoral_head_diameter", "Femoral head diameter", "mm", 1, ("SCT", "410668003", "Length"),
-        "Diameter of the sphere that fits the femoral head.", "common definition", ("femoral_head_center",), _head_diameter,
+        id="femoral_head_diameter",
+        title="Femoral head diameter",
+        kind=Kind.LENGTH,
+        unit="mm",
+        decimals=1,
+        quantity=("SCT", "410668003", "Length"),
+        definition="Diameter of the sphere that fits the femoral head.",
+        citation="common definition",
+        needs=("femoral_head_center",),
+        compute=_head_diameter,
     ),
     MeasurementDefinition(
-        "ischial_angle", "Ischial angle", "deg", 1, _ANGLE,
-        "Angle between the long axis of the ischium's axial section at the level of the ischiofemoral space and the transverse axis of the pelvis. Line definitions vary; this is ours.",
-        "line defined here", ("ischial_tuberosity_lateral",), _ischial_angle,
+        id="ischial_angle",
+        title="Ischial angle",
+        kind=Kind.ANGLE,
+        unit="deg",
+        decimals=1,
+        quantity=_ANGLE,
+        definition=(
+            "Angle between the long axis of the ischium's axial section at the level of the ischiofemoral"
+            " space and the transverse axis of the pelvis. Line definitions vary; this is ours."
+        ),
+        citation="line defined here",
+        needs=("ischial_tuberosity_lateral",),
+        compute=_ischial_angle,
     ),
     MeasurementDefinition(
-        "femur_flexion", "Femur flexion against the pelvis", "deg", 1, _ANGLE, "Proximal shaft axis in the sagittal plane of the pelvis frame. " + _POSE_NOTE,
-        "PMC7901394", ("shaft_axis_proximal", "shaft_axis_distal"), _pose("flexion"),
+        id="femur_flexion",
+        title="Femur flexion against the pelvis",
+        kind=Kind.POSE,
+        unit="deg",
+        decimals=1,
+        quantity=_ANGLE,
+        definition=("Proximal shaft axis in the sagittal plane of the pelvis frame. " + _POSE_NOTE),
+        citation="PMC7901394",
+        needs=("shaft_axis_proximal", "shaft_axis_distal"),
+        compute=_pose("flexion"),
     ),
     MeasurementDefinition(
-        "femur_abduction", "Femur abduction against the pelvis", "deg", 1, _ANGLE, "Proximal shaft axis in the coronal plane of the pelvis frame. " + _POSE_NOTE,
-        "PMC7901394", ("shaft_axis_proximal", "shaft_axis_distal"), _pose("abduction"),
+        id="femur_abduction",
+        title="Femur abduction against the pelvis",
+        kind=Kind.POSE,
+        unit="deg",
+        decimals=1,
+        quantity=_ANGLE,
+        definition=("Proximal shaft axis in the coronal plane of the pelvis frame. " + _POSE_NOTE),
+        citation="PMC7901394",
+        needs=("shaft_axis_proximal", "shaft_axis_distal"),
+        compute=_pose("abduction"),
     ),
     MeasurementDefinition(
-        "femur_rotation_proxy", "Femur rotation, proxy (neck azimuth)", "deg", 1, _ANGLE,
-        "Azimuth of the neck axis against the transverse axis of the pelvis, seen along the shaft (apparent anteversion). " + _POSE_NOTE,
-        "PMC7901394", _AXES, _pose("rotation"),
+        id="femur_rotation_proxy",
+        title="Femur rotation, proxy (neck azimuth)",
+        kind=Kind.POSE,
+        unit="deg",
+        decimals=1,
+        quantity=_ANGLE,
+        definition=(
+            (
+                "Azimuth of the neck axis against the transverse axis of the pelvis, seen along the shaft"
+                " (apparent anteversion). "
+            )
+            + _POSE_NOTE
+        ),
+        citation="PMC7901394",
+        needs=_AXES,
+        compute=_pose("rotation"),
     ),
     MeasurementDefinition(
-        "intertuberous_distance", "Intertuberous distance", "mm", 1, _DISTANCE,
-        "Distance between the lowest points of both ischial tuberosities.", "defined here", ("ischial_tuberosity_lowest",), None, _intertuberous,
+        id="intertuberous_distance",
+        title="Intertuberous distance",
+        kind=Kind.LENGTH,
+        unit="mm",
+        decimals=1,
+        quantity=_DISTANCE,
+        definition="Distance between the lowest points of both ischial tuberosities.",
+        citation="defined here",
+        needs=("ischial_tuberosity_lowest",),
+        compute_pair=_intertuberous,
     ),
     MeasurementDefinition(
-        "qf_volume", "Quadratus femoris, volume", "mL", 2, _VOLUME_QUANTITY,
-        "Sum over all slices of area times slice spacing. Refused where the field of view cuts the muscle off.", "Tosun O et al., 2012 (method)", (), _VOLUME,
+        id="qf_volume",
+        title="Quadratus femoris, volume",
+        kind=Kind.MUSCLE,
+        unit="mL",
+        decimals=2,
+        quantity=_VOLUME_QUANTITY,
+        definition=(
+            "Sum over all slices of area times slice spacing. Refused where the field of view cuts the muscle off."
+        ),
+        citation="Tosun O et al., 2012 (method)",
+        compute=_VOLUME,
+        structure=_MUSCLE,
+        followed=Followed.PROPORTIONAL,
     ),
     MeasurementDefinition(
-        "qf_volume_surface", "Quadratus femoris, volume by surface", "mL", 2, _VOLUME_QUANTITY,
-        "Volume within the surface of the segment smoothed by half a voxel (half level).", "defined here", (),
-        _muscle("mL", "smooth surface of the segment", lambda m: m.surface_volume_ml),
+        id="qf_volume_surface",
+        title="Quadratus femoris, volume by surface",
+        kind=Kind.MUSCLE,
+        unit="mL",
+        decimals=2,
+        quantity=_VOLUME_QUANTITY,
+        definition="Volume within the surface of the segment smoothed by half a voxel (half level).",
+        citation="defined here",
+        compute=_muscle("mL", "smooth surface of the segment", lambda m: m.surface_volume_ml),
+        structure=_MUSCLE,
+        followed=Followed.PROPORTIONAL,
     ),
     MeasurementDefinition(
-        "qf_volume_partial", "Quadratus femoris, volume with partial voxels", "mL", 2, _VOLUME_QUANTITY,
-        "Volume with every voxel at the muscle's border counted as the share that its signal takes between muscle and fat nearby: the most even one, so the one to follow.",
-        "after Freeborough PA, Fox NC, IEEE TMI 1997;16:623-629", (),
-        _muscle("mL", "voxels at the border by their signal", lambda m: m.partial_volume_ml, _NO_CONTRAST),
+        id="qf_volume_partial",
+        title="Quadratus femoris, volume with partial voxels",
+        kind=Kind.MUSCLE,
+        unit="mL",
+        decimals=2,
+        quantity=_VOLUME_QUANTITY,
+        definition=(
+            "Volume with every voxel at the muscle's border counted as the share that its signal takes "
+            "between muscle and fat nearby: the most even one, so the one to follow."
+        ),
+        citation="after Freeborough PA, Fox NC, IEEE TMI 1997;16:623-629",
+        compute=_muscle("mL", "voxels at the border by their signal", lambda m: m.partial_volume_ml, _NO_CONTRAST),
+        structure=_MUSCLE,
+        followed=Followed.PROPORTIONAL,
     ),
     MeasurementDefinition(
-        "qf_volume_index", "Quadratus femoris, volume over height and weight", "mL/(kg.m)", 3, _RATIO,
-        "Volume over the product of height and weight, with which the volumes of the leg's muscles grow.", "Handsfield GG et al., J Biomech 2014;47:631-638", (), _volume_index,
+        id="qf_volume_index",
+        title="Quadratus femoris, volume over height and weight",
+        kind=Kind.MUSCLE,
+        unit="mL/(kg.m)",
+        decimals=3,
+        quantity=_RATIO,
+        definition=("Volume over the product of height and weight, with which the volumes of the leg's muscles grow."),
+        citation="Handsfield GG et al., J Biomech 2014;47:631-638",
+        compute=_volume_index,
+        structure=_MUSCLE,
     ),
     MeasurementDefinition(
-        "qf_lean_volume", "Quadratus femoris, lean volume", "mL", 2, _VOLUME_QUANTITY,
-        "Volume times one minus the mean fat fraction; stands always beside the volume.", "defined here", (),
-        _muscle("mL", "volume without fat; fat fraction from {source}", lambda m: m.lean_volume_ml, _NO_FAT),
+        id="qf_lean_volume",
+        title="Quadratus femoris, lean volume",
+        kind=Kind.MUSCLE,
+        unit="mL",
+        decimals=2,
+        quantity=_VOLUME_QUANTITY,
+        definition="Volume times one minus the mean fat fraction; stands always beside the volume.",
+        citation="defined here",
+        compute=_muscle("mL", "volume without fat; fat fraction from {source}", lambda m: m.lean_volume_ml, _NO_FAT),
+        structure=_MUSCLE,
+        followed=Followed.PROPORTIONAL,
     ),
     MeasurementDefinition(
-        "qf_max_area", "Quadratus femoris, largest axial section", "mm2", 0, ("SCT", "42798000", "Area"),
-        "Largest area of the muscle in an axial plane; given also where the field of view cuts the muscle off.", "method as published", (), _max_area,
+        id="qf_max_area",
+        title="Quadratus femoris, largest axial section",
+        kind=Kind.MUSCLE,
+        unit="mm2",
+        decimals=0,
+        quantity=("SCT", "42798000", "Area"),
+        definition=(
+            "Largest area of the muscle in an axial plane; given also where the field of view cuts the muscle off."
+        ),
+        citation="method as published",
+        compute=_max_area,
+        structure=_MUSCLE,
+        followed=Followed.PROPORTIONAL,
     ),
     MeasurementDefinition(
-        "qf_max_section", "Quadratus femoris, largest section across its fibers", "mm2", 0, ("SCT", "42798000", "Area"),
-        "Largest area across the line from the middle of the ischial to the middle of the femoral attachment, in layers of 3 mm.", "defined here", (),
-        _muscle("mm2", "across the fibers", lambda m: m.across_max_mm2, _NO_CORNERS),
+        id="qf_max_section",
+        title="Quadratus femoris, largest section across its fibers",
+        kind=Kind.MUSCLE,
+        unit="mm2",
+        decimals=0,
+        quantity=("SCT", "42798000", "Area"),
+        definition=(
+            "Largest area across the line from the middle of the ischial to the middle of the femoral "
+            "attachment, in layers of 3 mm."
+        ),
+        citation="defined here",
+        compute=_muscle("mm2", "across the fibers", lambda m: m.across_max_mm2, _NO_CORNERS),
+        structure=_MUSCLE,
+        followed=Followed.PROPORTIONAL,
     ),
     MeasurementDefinition(
-        "qf_thickness", "Quadratus femoris, thickness at the ischiofemoral space", "mm", 1, _DISTANCE,
-        "Mean thickness of the middle third of the muscle in the axial plane of the ischiofemoral space.", "defined here", (),
-        _muscle("mm", "area of the middle third over its length, axial", lambda m: m.thickness_mm, "the muscle is not in the plane of the ischiofemoral space.", whole=False),
+        id="qf_thickness",
+        title="Quadratus femoris, thickness at the ischiofemoral space",
+        kind=Kind.MUSCLE,
+        unit="mm",
+        decimals=1,
+        quantity=_DISTANCE,
+        definition=("Mean thickness of the middle third of the muscle in the axial plane of the ischiofemoral space."),
+        citation="defined here",
+        compute=_muscle(
+            "mm",
+            "area of the middle third over its length, axial",
+            lambda m: m.thickness_mm,
+            "the muscle is not in the plane of the ischiofemoral space.",
+            whole=False,
+        ),
+        structure=_MUSCLE,
+        followed=Followed.ABSOLUTE,
     ),
     MeasurementDefinition(
-        "qf_length", "Quadratus femoris, length along its fibers", "mm", 1, ("SCT", "410668003", "Length"),
-        "Extent of the muscle along the line from the middle of the ischial to the middle of the femoral attachment.", "defined here", (),
-        _muscle("mm", "along the fibers", lambda m: m.length_mm, _NO_CORNERS),
+        id="qf_length",
+        title="Quadratus femoris, length along its fibers",
+        kind=Kind.MUSCLE,
+        unit="mm",
+        decimals=1,
+        quantity=("SCT", "410668003", "Length"),
+        definition=(
+            "Extent of the muscle along the line from the middle of the ischial to the middle of the "
+            "femoral attachment."
+        ),
+        citation="defined here",
+        compute=_muscle("mm", "along the fibers", lambda m: m.length_mm, _NO_CORNERS),
+        structure=_MUSCLE,
     ),
     MeasurementDefinition(
-        "qf_fat_fraction", "Quadratus femoris, mean fat fraction", "%", 1, _FRACTION,
-        "Mean over the muscle of fat over fat plus water (Dixon); from T1 an estimate between the signals of muscle and fat nearby.", "defined here", (),
-        _muscle("%", "mean over the segment; {source}", lambda m: None if m.fat_fraction is None else 100 * m.fat_fraction, _NO_FAT, whole=False),
+        id="qf_fat_fraction",
+        title="Quadratus femoris, mean fat fraction",
+        kind=Kind.MUSCLE,
+        unit="%",
+        decimals=1,
+        quantity=_FRACTION,
+        definition=(
+            "Mean over the muscle of fat over fat plus water (Dixon); from T1 an estimate between the "
+            "signals of muscle and fat nearby."
+        ),
+        citation="defined here",
+        compute=_muscle(
+            "%",
+            "mean over the segment; {source}",
+            lambda m: None if m.fat_fraction is None else 100 * m.fat_fraction,
+            _NO_FAT,
+            whole=False,
+        ),
+        structure=_MUSCLE,
+        followed=Followed.ABSOLUTE,
     ),
     MeasurementDefinition(
-        "qf_fat_grade", "Quadratus femoris, fat grade (extension-defined, like Goutallier)", "1", 0, _FRACTION,
-        "0 below 5 %, 1 below 20 %, 2 below 45 %, 3 to 55 %, 4 above of mean fat fraction. Defined by this extension; not a reader's grade.", "defined here", (),
-        _muscle("1", "from the mean fat fraction; {source}", lambda m: None if m.fat_fraction is None else float(fat_grade(m.fat_fraction)), _NO_FAT, whole=False),
+        id="qf_fat_grade",
+        title="Quadratus femoris, fat grade (extension-defined, like Goutallier)",
+        kind=Kind.MUSCLE,
+        unit="1",
+        decimals=0,
+        quantity=_FRACTION,
+        definition=(
+            "0 below 5 %, 1 below 20 %, 2 below 45 %, 3 to 55 %, 4 above of mean fat fraction. Defined by"
+            " this extension; not a reader's grade."
+        ),
+        citation="defined here",
+        compute=_muscle(
+            "1",
+            "from the mean fat fraction; {source}",
+            lambda m: None if m.fat_fraction is None else float(fat_grade(m.fat_fraction)),
+            _NO_FAT,
+            whole=False,
+        ),
+        structure=_MUSCLE,
     ),
     MeasurementDefinition(
-        "qf_edema_ratio", "Quadratus femoris, signal relative to the reference muscle", "1", 2, _RATIO,
-        "Mean fat-suppressed T2 signal of the muscle over the median of the reference muscle.", "defined here", (),
-        _muscle("1", "mean over median of the reference muscle", lambda m: m.edema_ratio, _NO_EDEMA, whole=False),
+        id="qf_edema_ratio",
+        title="Quadratus femoris, signal relative to the reference muscle",
+        kind=Kind.MUSCLE,
+        unit="1",
+        decimals=2,
+        quantity=_RATIO,
+        definition="Mean fat-suppressed T2 signal of the muscle over the median of the reference muscle.",
+        citation="defined here",
+        compute=_muscle(
+            "1", "mean over median of the reference muscle", lambda m: m.edema_ratio, _NO_EDEMA, whole=False
+        ),
+        structure=_MUSCLE,
     ),
     MeasurementDefinition(
-        "qf_edema_share", "Quadratus femoris, share of edema", "%", 1, _PERCENT,
-        f"Share of the muscle's voxels whose fat-suppressed T2 signal exceeds {EDEMA_THRESHOLD:g} times the median of the reference muscle.", "defined here", (),
-        _muscle("%", f"threshold {EDEMA_THRESHOLD:g} times the reference muscle", lambda m: None if m.edema_share is None else 100 * m.edema_share, _NO_EDEMA, whole=False),
+        id="qf_edema_share",
+        title="Quadratus femoris, share of edema",
+        kind=Kind.MUSCLE,
+        unit="%",
+        decimals=1,
+        quantity=_PERCENT,
+        definition=(
+            f"Share of the muscle's voxels whose fat-suppressed T2 signal exceeds {EDEMA_THRESHOLD:g} "
+            "times the median of the reference muscle."
+        ),
+        citation="defined here",
+        compute=_muscle(
+            "%",
+            f"threshold {EDEMA_THRESHOLD:g} times the reference muscle",
+            lambda m: None if m.edema_share is None else 100 * m.edema_share,
+            _NO_EDEMA,
+            whole=False,
+        ),
+        structure=_MUSCLE,
     ),
     MeasurementDefinition(
-        "qf_edema_grade", "Quadratus femoris, edema grade (extension-defined)", "1", 0, _PERCENT,
-        "0 none (below 5 % of the voxels), 1 below 25 %, 2 below 50 %, 3 above. Defined by this extension; not a reader's grade.", "defined here", (),
-        _muscle("1", "from the share of edema", lambda m: None if m.edema_share is None else float(edema_grade(m.edema_share)), _NO_EDEMA, whole=False),
+        id="qf_edema_grade",
+        title="Quadratus femoris, edema grade (extension-defined)",
+        kind=Kind.MUSCLE,
+        unit="1",
+        decimals=0,
+        quantity=_PERCENT,
+        definition=(
+            "0 none (below 5 % of the voxels), 1 below 25 %, 2 below 50 %, 3 above. Defined by this "
+            "extension; not a reader's grade."
+        ),
+        citation="defined here",
+        compute=_muscle(
+            "1",
+            "from the share of edema",
+            lambda m: None if m.edema_share is None else float(edema_grade(m.edema_share)),
+            _NO_EDEMA,
+            whole=False,
+        ),
+        structure=_MUSCLE,
     ),
     MeasurementDefinition(
-        "qf_volume_asymmetry", "Quadratus femoris, asymmetry of the volume", "%", 1, _PERCENT,
-        "200 (left - right) / (left + right). Unsafe where both sides may be diseased.", "defined here", (), None, _volume_asymmetry,
+        id="qf_volume_asymmetry",
+        title="Quadratus femoris, asymmetry of the volume",
+        kind=Kind.MUSCLE,
+        unit="%",
+        decimals=1,
+        quantity=_PERCENT,
+        definition="200 (left - right) / (left + right). Unsafe where both sides may be diseased.",
+        citation="defined here",
+        compute_pair=_volume_asymmetry,
+        structure=_MUSCLE,
     ),
-)  # fmt: skip
+)
 """Every measurement, in the order of tables and lists."""
 
 
