@@ -42,7 +42,7 @@ from cases import (
 )
 from IFIMeasureLib.anatomy.regions import ischium_region, lesser_trochanter_region
 from IFIMeasureLib.images import surface
-from IFIMeasureLib.images.frames import side_frame
+from IFIMeasureLib.images.frames import SideFrame
 from IFIMeasureLib.images.grid import Grid, canonical
 from IFIMeasureLib.images.masks import Mask, Volume
 from IFIMeasureLib.measuring.spaces import Space, axial_levels, measure_space
@@ -196,7 +196,7 @@ def compare_with_meshes(study: StudyResult, planes: list[float], three: list[flo
             for k in range(grid.shape[2])
             if tip[2] - 10 < origin + k * step < head[2] - 0.6 * diameter.value
         ]
-        masks = {key: side_frame(hip.masks[key], side) for key in ("hip", "femur")}
+        masks = {key: SideFrame(side).mask_to_side(hip.masks[key]) for key in ("hip", "femur")}
         whole = measure_space([(masks["hip"], None)], [(masks["femur"], None)], levels, True)
         for point in whole.profile:
             exact = mesh_space(side, point.level_mm)
@@ -340,14 +340,16 @@ def our_spaces(study: StudyResult, labels: np.ndarray, names: dict[int, str], gr
     array, turned = canonical(labels, grid.affine)
     segmentation = Segmentation([array], turned, [SegmentRef(n, 0, v) for v, n in names.items()], Path("x"), True)
     for side in Side:
-        tip = np.array(study.hips[side].landmarks["lesser_trochanter_tip"].position_ras_mm) * [side.lateral_sign, 1, 1]
-        head = np.array(study.hips[side].landmarks["femoral_head_center"].position_ras_mm) * [side.lateral_sign, 1, 1]
+        frame = SideFrame(side)
+        landmarks = study.hips[side].landmarks
+        tip = frame.to_side(landmarks["lesser_trochanter_tip"].position_ras_mm)
+        head = frame.to_side(landmarks["femoral_head_center"].position_ras_mm)
         radius = _radius(study, side)
         masks = [
             segmentation.mask([r for r in segmentation.segments if r.name == f"{key}_{side.value}"])
             for key in ("hip", "femur")
         ]
-        hip, femur = (side_frame(m, side) for m in masks if m is not None)
+        hip, femur = (frame.mask_to_side(m) for m in masks if m is not None)
         levels, acquired = axial_levels(turned, tip, radius)
         space = measure_space(
             [(hip, ischium_region(head, radius))], [(femur, lesser_trochanter_region(tip, radius))], levels, acquired
@@ -392,7 +394,7 @@ def slicer_route(study: StudyResult, labels: np.ndarray, names: dict[int, str], 
         distance.Update()
         points = vtk_to_numpy(distance.GetOutput().GetPoints().GetData()).astype(float)
         values = vtk_to_numpy(distance.GetOutput().GetPointData().GetArray("Distance"))
-        result[side] = float(values[_region(study, side)(points * [side.lateral_sign, 1, 1])].min())
+        result[side] = float(values[_region(study, side)(SideFrame(side).to_side(points))].min())
     return result
 
 
@@ -411,14 +413,14 @@ def distance_maps(study: StudyResult, labels: np.ndarray, names: dict[int, str],
         view = sitk.GetArrayViewFromImage(field).T
         femur = labels == value[f"femur_{side.value}"]
         places = np.argwhere(femur)
-        points = grid.to_ras(places) * [side.lateral_sign, 1, 1]
+        points = SideFrame(side).to_side(grid.to_ras(places))
         keep = _region(study, side)(points)
         result[side] = float(view[tuple(places[keep].T)].min())
     return result
 
 
 def _region(study: StudyResult, side: Side) -> Callable[[np.ndarray], np.ndarray]:
-    tip = np.array(study.hips[side].landmarks["lesser_trochanter_tip"].position_ras_mm) * [side.lateral_sign, 1, 1]
+    tip = SideFrame(side).to_side(study.hips[side].landmarks["lesser_trochanter_tip"].position_ras_mm)
     diameter = study.hips[side].results["femoral_head_diameter"]
     assert isinstance(diameter, Measured)
     return lesser_trochanter_region(tip, diameter.value / 2)

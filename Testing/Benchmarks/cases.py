@@ -11,7 +11,7 @@ import numpy as np
 import vtk
 from IFIMeasureLib.anatomy.landmarks import LandmarkSet
 from IFIMeasureLib.anatomy.regions import lesser_trochanter_region
-from IFIMeasureLib.images.frames import to_ras
+from IFIMeasureLib.images.frames import SideFrame
 from IFIMeasureLib.images.grid import Grid, canonical
 from IFIMeasureLib.images.masks import Mask, Segmentation, SegmentRef, Volume
 from IFIMeasureLib.images.surface import closest_between
@@ -62,7 +62,7 @@ def random_grid(rng: np.random.Generator, spacing: tuple[float, float, float], s
     axis = np.array([0.0, 0.0, 1.0]) if thick else rng.normal(size=3)
     turn = Rotation.from_rotvec(np.radians(oblique_deg * rng.uniform(-1, 1)) * axis / np.linalg.norm(axis)).as_matrix()
     low, high = np.array([28.0, -66.0, -126.0]), np.array([168.0, 40.0, 31.0])
-    center = to_ras(0.5 * (low + high), side) + rng.uniform(-0.5, 0.5, 3) * spacing
+    center = SideFrame(side).to_ras(0.5 * (low + high)) + rng.uniform(-0.5, 0.5, 3) * spacing
     shape = np.ceil((high - low + 8.0) / spacing).astype(int)
     affine = np.eye(4)
     affine[:3, :3] = turn * np.array(spacing)
@@ -134,7 +134,7 @@ def phantom_errors(seed: int, spacing: tuple[float, float, float], oblique_deg: 
     ):
         place = hip.landmarks[name].position_ras_mm
         assert place is not None
-        errors.add(name, float(np.linalg.norm(to_ras(np.array(place), side) - true_point)))
+        errors.add(name, float(np.linalg.norm(SideFrame(side).to_side(place) - true_point)))
     return hip
 
 
@@ -188,11 +188,8 @@ def muscle_case(seed: int) -> MuscleCase:
 def true_muscle_ml(spec: HipSpec, side: Side) -> float:
     """Return the volume of a phantom's quadratus femoris, from voxels of 0.4 mm."""
     phantom = Phantom(spec, spec, 0)
-    bounds = np.array([shape.bounds() for shape in phantom.shapes(side)["quadratus_femoris"]]) * [
-        side.lateral_sign,
-        1.0,
-        1.0,
-    ]
+    shapes = phantom.shapes(side)["quadratus_femoris"]
+    bounds = SideFrame(side).to_ras([shape.bounds() for shape in shapes])
     low, high = bounds.min((0, 1)) - 2.0, bounds.max((0, 1)) + 2.0
     affine = np.diag([0.4, 0.4, 0.4, 1.0])
     affine[:3, 3] = low

@@ -761,7 +761,7 @@ def _write_beside(path: Path, text: str) -> None:
 
 def _demo(options: argparse.Namespace) -> int:
     from ..export import study_files, whole
-    from ..images.frames import to_ras
+    from ..images.frames import SideFrame
     from ..measuring.measurements import MEASUREMENTS
     from ..measuring.spaces import Space
     from ..synthetic.phantom import Phantom
@@ -806,7 +806,8 @@ def _demo(options: argparse.Namespace) -> int:
                 )
         tip = hip.landmarks["lesser_trochanter_tip"].position_ras_mm
         if tip is not None:
-            away = float(sum((a - b) ** 2 for a, b in zip(tip, to_ras(truth.lesser_trochanter_tip, side))) ** 0.5)
+            true_tip = SideFrame(side).to_ras(truth.lesser_trochanter_tip)
+            away = float(sum((a - b) ** 2 for a, b in zip(tip, true_tip)) ** 0.5)
             rows.append(("lesser trochanter tip", side.value, "", "", f"{away:.2f} mm"))
     print()
     _print_table(rows)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..anatomy.landmarks import LandmarkSet, LandmarkState, landmark_definitions, position
 from ..anatomy.reference_values import Subject
-from ..images.frames import to_ras
+from ..images.frames import SideFrame
 from ..muscle.numbers import EDEMA_THRESHOLD, MuscleNumbers, edema_grade, fat_grade
 from ..placement.bone_field import BoneField
 from ..values import Array, Measured, NotMeasurable, Result, Side, point3
@@ -209,10 +209,11 @@ def _axial(name: str, title: str) -> HipMeasure:
         if point is None or point.distance_mm is None or point.medial_point is None or point.lateral_point is None:
             what = "ischium" if name == "ifs" else "hamstring tendon"
             return NotMeasurable(f"no axial slice through the lesser trochanter shows the {what}.")
+        frame = SideFrame(data.side)
         return Measured(
             point.distance_mm,
             "mm",
-            (point3(to_ras(point.medial_point, data.side)), point3(to_ras(point.lateral_point, data.side))),
+            (point3(frame.to_ras(point.medial_point)), point3(frame.to_ras(point.lateral_point))),
             plane="axial, acquired slice" if point.slice_number is not None else "axial, cut through the surface",
             slice_ras_s_mm=point.level_mm,
             slice_number=point.slice_number,
@@ -231,11 +232,12 @@ def _minimum_3d(name: str, title: str) -> HipMeasure:
             return space
         if space.minimum_3d_mm is None or space.points_3d is None:
             return NotMeasurable("no surface of both structures lies near the lesser trochanter.")
-        a, b = space.points_3d
+        medial_side, lateral_side = space.points_3d
+        frame = SideFrame(data.side)
         return Measured(
             space.minimum_3d_mm,
             "mm",
-            (point3(to_ras(a, data.side)), point3(to_ras(b, data.side))),
+            (point3(frame.to_ras(medial_side)), point3(frame.to_ras(lateral_side))),
             plane="3D",
             method=f"{title}, smallest distance in any direction from the surface of the lesser trochanter",
             source=data.source,
@@ -385,8 +387,9 @@ def _ischial_angle(data: HipData) -> Result:
     bone = data.fields.get("hip")
     if bone is None:
         return NotMeasurable("there is no segment of the hip bone on this side.", ("hip",))
-    place = to_ras(data.at("ischial_tuberosity_lateral"), data.side)
-    cut = bone.section(place + np.array([-6.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0]), 45.0)
+    frame = SideFrame(data.side)
+    place_side = frame.to_side(data.at("ischial_tuberosity_lateral"))
+    cut = bone.section(place_side + np.array([-6.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0]), 45.0)
     if cut is None:
         return NotMeasurable("the ischium is not cut by the axial plane of its lateral point.")
     area, center, moments = cut
@@ -396,11 +399,10 @@ def _ischial_angle(data: HipData) -> Result:
     # the section's coordinates: u = superior x anterior = -lateral, v = superior x u = -anterior
     axis = np.array([-vectors[0, 1], -vectors[1, 1], 0.0])
     axis = axis * (1.0 if axis[0] >= 0 else -1.0)
-    transverse = np.array([*data.frame()[0, :2] * np.array([data.side.lateral_sign, 1.0]), 0.0])
-    transverse = _unit(transverse)
+    transverse = _unit(frame.to_side([*data.frame()[0, :2], 0.0]))
     angle = float(np.degrees(np.arctan2(transverse[0] * axis[1] - transverse[1] * axis[0], transverse @ axis)))
     return Measured(
-        abs(angle), "deg", _rays(to_ras(center, data.side), to_ras(axis, data.side), to_ras(transverse, data.side)), plane="axial", slice_ras_s_mm=float(center[2]),
+        abs(angle), "deg", _rays(frame.to_ras(center), frame.to_ras(axis), frame.to_ras(transverse)), plane="axial", slice_ras_s_mm=float(center[2]),
         method="long axis of the ischium's axial section at the level of the ischiofemoral space against the transverse axis of the pelvis",
         notes=("published definitions of the line differ; compare only values of one method",),
     )  # fmt: skip

@@ -13,7 +13,7 @@ import slicer
 
 from ..anatomy.landmarks import Landmark, LandmarkSet, LandmarkState, landmark_definitions, landmark_label
 from ..anatomy.structures import Structure
-from ..images.frames import to_ras
+from ..images.frames import SideFrame
 from ..measuring.spaces import Space
 from ..study.follow_up import Changes, Examination, examination_of, follow_up
 from ..study.prepared import PreparedStudy, measure_landmarks, segment_muscles_together
@@ -315,7 +315,8 @@ class LiveStudy:
                 and point.medial_point is not None
                 and point.lateral_point is not None
             ):
-                jump_slices(self.nodes.scene, point3(to_ras(0.5 * (point.medial_point + point.lateral_point), side)))
+                middle_side = 0.5 * (point.medial_point + point.lateral_point)
+                jump_slices(self.nodes.scene, point3(SideFrame(side).to_ras(middle_side)))
                 return True
         return False
 

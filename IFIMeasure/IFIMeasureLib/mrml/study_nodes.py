@@ -43,7 +43,7 @@ from ..anatomy.structures import (
     parse_structure,
     structure_from_name,
 )
-from ..images.frames import to_ras
+from ..images.frames import SideFrame
 from ..images.grid import Grid
 from ..images.masks import Mask, Volume
 from ..images.surface import triangulated
@@ -828,12 +828,12 @@ def bone_surfaces(prepared: PreparedStudy, side: Side) -> dict[str, Any]:
         "femur": prepared.bones[side].fields["femur"],
         "hip": BoneField(turned["hip"]),
     }  # the whole hip bone: placement needs its lower part only
-    mirror = np.diag([side.lateral_sign, 1.0, 1.0, 1.0])
+    frame = SideFrame(side)
     surfaces = {}
     for bone, other in (("femur", "hip"), ("hip", "femur")):
-        surface = triangulated(fields[bone].phi, Grid(fields[bone].grid.shape, mirror @ fields[bone].grid.affine))
-        points = to_ras(vtk_to_numpy(surface.GetPoints().GetData()).astype(float), side)
-        distance, _ = scipy.spatial.cKDTree(fields[other].surface[0]).query(points)
+        surface = triangulated(fields[bone].phi, frame.grid_to_ras(fields[bone].grid))
+        points_side = frame.to_side(vtk_to_numpy(surface.GetPoints().GetData()))
+        distance, _ = scipy.spatial.cKDTree(fields[other].surface[0]).query(points_side)
         scalars = numpy_to_vtk(distance.astype(np.float32), deep=True)
         scalars.SetName("distance_mm")
         surface.GetPointData().AddArray(scalars)

@@ -1,7 +1,7 @@
 """Finding the landmarks of one hip on its bones.
 
 Everything here works in the *side frame*: x lateral, y anterior, z superior, millimeter, so that both sides
-are the same problem (``side_frame`` mirrors a left hip). Orientation of the body is taken from the image
+are the same problem (:class:`.frames.SideFrame` mirrors a left hip). Orientation of the body is taken from the image
 (supine or prone, any rotation of the leg); no direction of the femur itself is assumed beyond that the
 head lies medial of the shaft and above it.
 """

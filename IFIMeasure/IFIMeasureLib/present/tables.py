@@ -13,7 +13,7 @@ import numpy as np
 from ..anatomy.findings import FINDINGS, Findings
 from ..anatomy.landmarks import landmark_definitions
 from ..anatomy.reference_values import statements
-from ..images.frames import to_ras
+from ..images.frames import SideFrame
 from ..images.grid import LPS_TO_RAS
 from ..measuring.measurements import MEASUREMENTS, measurement
 from ..measuring.spaces import Space
@@ -195,6 +195,7 @@ def profile_rows(study: StudyResult) -> list[dict[str, str]]:
     """Return the rows of ``profile.csv``: one a plane, side and space."""
     rows = []
     for side, hip in study.hips.items():
+        frame = SideFrame(side)
         for name, space in hip.spaces.items():
             if not isinstance(space, Space):
                 row = dict.fromkeys(PROFILE_COLUMNS, "")
@@ -215,8 +216,8 @@ def profile_rows(study: StudyResult) -> list[dict[str, str]]:
                     row.update(
                         distance_mm=repr(point.distance_mm),
                         status="measured",
-                        point_a_lps_mm=lps_text(to_ras(point.medial_point, side).tolist()),
-                        point_b_lps_mm=lps_text(to_ras(point.lateral_point, side).tolist()),
+                        point_a_lps_mm=lps_text(frame.to_ras(point.medial_point).tolist()),
+                        point_b_lps_mm=lps_text(frame.to_ras(point.lateral_point).tolist()),
                     )
                 rows.append(row)
     return rows

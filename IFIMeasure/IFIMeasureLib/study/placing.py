@@ -16,7 +16,7 @@ from ..anatomy.landmarks import (
     merge,
     position,
 )
-from ..images.frames import to_ras
+from ..images.frames import SideFrame
 from ..placement.attachments import place_attachments
 from ..placement.found import Found
 from ..values import Array, IFIMeasureError, Side, point3
@@ -30,6 +30,7 @@ def unplaced(person: LandmarkSet | None) -> frozenset[str]:
 
 def place_landmarks(bones: Bones, person: LandmarkSet | None, fill: bool) -> tuple[LandmarkSet, Found]:
     """Final landmarks of one side: a person's where there are some, else those found; what hangs on them follows."""
+    frame = SideFrame(bones.side)
     moved = {
         key: place
         for key in ("lesser_trochanter_tip", "ischial_tuberosity_lowest")
@@ -40,7 +41,7 @@ def place_landmarks(bones: Bones, person: LandmarkSet | None, fill: bool) -> tup
     if bones.placed is None or bones.placed[0] != moved:
         found = replace(bones.found, points=dict(bones.found.points), missing=dict(bones.found.missing))
         for key, place in moved.items():
-            found.points[key] = to_ras(np.array(place), bones.side)
+            found.points[key] = frame.to_side(place)
             found.missing.pop(key, None)
         place_attachments(bones.fields["femur"], bones.fields["hip"], found)
         bones.placed = (moved, found)
@@ -48,7 +49,7 @@ def place_landmarks(bones: Bones, person: LandmarkSet | None, fill: bool) -> tup
     automatic = empty_landmarks()
     for key in automatic:
         if key in found.points:
-            automatic[key] = Landmark(LandmarkState.AUTOMATIC, point3(to_ras(found.points[key], bones.side)))
+            automatic[key] = Landmark(LandmarkState.AUTOMATIC, point3(frame.to_ras(found.points[key])))
         elif key in found.missing:
             automatic[key] = Landmark(LandmarkState.MISSING, None, found.missing[key])
     landmarks = merge(automatic, person) if person else automatic

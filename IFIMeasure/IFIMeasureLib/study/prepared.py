@@ -13,7 +13,7 @@ from ..anatomy.landmarks import LandmarkSet, landmark_definitions, position
 from ..anatomy.reference_values import Subject
 from ..anatomy.regions import ADULT_HEAD_RADIUS_MM
 from ..anatomy.structures import Structure
-from ..images.frames import side_frame, to_ras
+from ..images.frames import SideFrame
 from ..images.masks import Mask, Segmentation, SegmentRef, Volume
 from ..images.surface import refined_patch
 from ..measuring.measurements import HipData, measure_hip, measure_pair
@@ -99,7 +99,7 @@ class PreparedStudy:
         for side in sides:
             if side not in self.absent:
                 say(f"placing the landmarks of the {side.value} side")
-                turned = {key: side_frame(mask, side) for key, mask in masks[side].items()}
+                turned = {key: SideFrame(side).mask_to_side(mask) for key, mask in masks[side].items()}
                 found = Found()
                 femur = find_on_femur(turned["femur"], found)
                 hip = find_on_hip_bone(turned["hip"], found)
@@ -130,7 +130,7 @@ class PreparedStudy:
         say = progress or (lambda text: None)
         placed = {side: place_landmarks(bones, (person or {}).get(side), fill) for side, bones in self.bones.items()}
         heads = {
-            side: to_ras(bones.found.points["femoral_head_center"], side)
+            side: SideFrame(side).to_ras(bones.found.points["femoral_head_center"])
             for side, bones in self.bones.items()
             if "femoral_head_center" in bones.found.points
         }
@@ -233,7 +233,8 @@ class PreparedStudy:
         if self.volume is not None and self.segmentation.grid.difference(self.volume.grid):
             mask = on_grid(mask, self.segmentation.grid)
         bones = self.bones[side]
-        bones.masks["quadratus_femoris"], bones.turned["quadratus_femoris"] = mask, side_frame(mask, side)
+        bones.masks["quadratus_femoris"] = mask
+        bones.turned["quadratus_femoris"] = SideFrame(side).mask_to_side(mask)
         self.structures.setdefault(Structure("quadratus_femoris", side), [])
         self._muscles.pop(side, None)
         self._origins[side] = origin
@@ -288,13 +289,14 @@ class PreparedStudy:
         bones = self.bones.get(side)
         if bones is None or not definition.surface or definition.on not in bones.turned:
             return None
-        mask, place = bones.turned[definition.on], to_ras(place_ras_mm, side)
-        patch = refined_patch(mask.array, mask.grid, place - within_mm, place + within_mm)
-        points = np.zeros((0, 3)) if patch is None else patch.surface_points()
-        if not len(points):
+        frame = SideFrame(side)
+        mask_side, place_side = bones.turned[definition.on], frame.to_side(place_ras_mm)
+        patch = refined_patch(mask_side.array, mask_side.grid, place_side - within_mm, place_side + within_mm)
+        points_side = np.zeros((0, 3)) if patch is None else patch.surface_points()
+        if not len(points_side):
             return None
-        distance = np.linalg.norm(points - place, axis=1)
-        return to_ras(points[distance.argmin()], side) if distance.min() <= within_mm else None
+        distance = np.linalg.norm(points_side - place_side, axis=1)
+        return frame.to_ras(points_side[distance.argmin()]) if distance.min() <= within_mm else None
 
 
 def segment_muscles_together(

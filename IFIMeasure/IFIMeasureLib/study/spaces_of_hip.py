@@ -9,7 +9,7 @@ import numpy as np
 
 from ..anatomy.landmarks import Landmark, LandmarkSet, LandmarkState, landmark_definitions, position
 from ..anatomy.regions import Region, ischium_region, lesser_trochanter_region
-from ..images.frames import to_ras
+from ..images.frames import SideFrame
 from ..images.grid import Grid
 from ..images.masks import Mask
 from ..images.surface import closest_on_segments, refined_patch
@@ -54,7 +54,7 @@ class HipSpaces:
 
 
 def measure_spaces(bones: Bones, landmarks: LandmarkSet, grid: Grid, draft: bool) -> HipSpaces:
-    side, radius = bones.side, bones.found.head_radius_mm
+    radius = bones.found.head_radius_mm
     tip = position(landmarks, "lesser_trochanter_tip")
     if tip is None:
         reason = NotMeasurable(
@@ -62,15 +62,16 @@ def measure_spaces(bones: Bones, landmarks: LandmarkSet, grid: Grid, draft: bool
             ("lesser_trochanter_tip",),
         )
         return HipSpaces({"ifs": reason, "qfs": reason})
-    tip = to_ras(tip, side)
-    levels, acquired = axial_levels(grid, tip, radius)
+    frame = SideFrame(bones.side)
+    tip_side = frame.to_side(tip)
+    levels, acquired = axial_levels(grid, tip_side, radius)
     if not levels:
         reason = NotMeasurable("no slice passes through the lesser trochanter.")
         return HipSpaces({"ifs": reason, "qfs": reason})
-    belongs = lesser_trochanter_region(tip, radius)
+    belongs = lesser_trochanter_region(tip_side, radius)
     head = position(landmarks, "femoral_head_center")
-    ischium = None if head is None else ischium_region(to_ras(head, side), radius)
-    draft_at = tip if draft else None
+    ischium = None if head is None else ischium_region(frame.to_side(head), radius)
+    draft_at = tip_side if draft else None
     ifs: Space | NotMeasurable = _between(bones, [("hip", ischium)], [("femur", belongs)], levels, acquired, draft_at)
     if isinstance(ifs, Space) and ifs.axial is None and (2, -1) in bones.turned["hip"].cut:
         ifs = NotMeasurable(
@@ -147,11 +148,12 @@ def _quadratus_space(
             "there is neither a segment of the hamstring tendon nor its landmark; segment it, or place the landmark by hand.",
             ("hamstring", "hamstring_tendon_superolateral"),
         )
-    medial = to_ras(place, bones.side)
+    frame = SideFrame(bones.side)
+    medial = frame.to_side(place)
     other = position(landmarks, "iliopsoas_tendon_posteromedial")
     level = float(medial[2])
     if other is not None:
-        lateral_point = to_ras(other, bones.side)
+        lateral_point = frame.to_side(other)
         apart = abs(float(lateral_point[2] - level))
         step = float(bones.masks["femur"].grid.spacing[2])
         if apart > max(0.5 * step, 1.0):
@@ -190,7 +192,7 @@ def add_derived(data: HipData, turned: dict[str, Mask], iliopsoas_point: Array |
         data.landmarks[key] = (
             Landmark(LandmarkState.MISSING, None, reason)
             if point is None
-            else Landmark(LandmarkState.AUTOMATIC, point3(to_ras(point, data.side)))
+            else Landmark(LandmarkState.AUTOMATIC, point3(SideFrame(data.side).to_ras(point)))
         )
 
     ifs, qfs = data.spaces["ifs"], data.spaces["qfs"]

@@ -16,6 +16,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..anatomy.regions import LESSER_TROCHANTER_HALF_HEIGHT, ischium_region, lesser_trochanter_region
+from ..images.frames import SideFrame
 from ..images.grid import Grid
 from ..images.surface import Patch, closest_between, contour_lines
 from ..values import Array, Side
@@ -83,26 +84,25 @@ class Phantom:
 
     def _on_grid(self, grid: Grid, side: Side, structure: str, margin: float = 0.0) -> Any:
         """Yield (box, signed distance in the box) for each shape that the grid meets."""
-        mirror = np.array([side.lateral_sign, 1.0, 1.0])
+        frame = SideFrame(side)
         for shape in self.shapes(side)[structure]:
             low, high = shape.bounds()
-            corners = (
-                np.array(np.meshgrid(*np.stack([low - margin, high + margin]).T, indexing="ij")).reshape(3, -1).T
-                * mirror
-            )
-            ijk = grid.to_ijk(corners)
+            ends = np.stack([low - margin, high + margin]).T
+            corners_side = np.array(np.meshgrid(*ends, indexing="ij")).reshape(3, -1).T
+            ijk = grid.to_ijk(frame.to_ras(corners_side))
             start = np.clip(np.floor(ijk.min(0)).astype(int), 0, grid.shape)
             stop = np.clip(np.ceil(ijk.max(0)).astype(int) + 1, 0, grid.shape)
             if (stop <= start).any():
                 continue
             axes = [np.arange(a, b, dtype=float) for a, b in zip(start, stop)]
-            points = (
+            points_ras = (
                 axes[0][:, None, None, None] * grid.affine[:3, 0]
                 + axes[1][None, :, None, None] * grid.affine[:3, 1]
                 + axes[2][None, None, :, None] * grid.affine[:3, 2]
                 + grid.affine[:3, 3]
             )
-            yield tuple(slice(int(a), int(b)) for a, b in zip(start, stop)), shape.distance(points * mirror)
+            box = tuple(slice(int(a), int(b)) for a, b in zip(start, stop))
+            yield box, shape.distance(frame.to_side(points_ras))
 
     def image(self, grid: Grid, contrast: str, snr: float = 40.0, bias: float = 0.15) -> Array:
         """Return an image (I, J, K) float32 of one contrast: ``t1``, ``t2fs``, ``water``, ``fat``; see :meth:`images`."""

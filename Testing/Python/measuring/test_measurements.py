@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from IFIMeasureLib.anatomy.landmarks import Landmark, LandmarkState, empty_landmarks, landmark_definitions
+from IFIMeasureLib.images.frames import SideFrame
 from IFIMeasureLib.measuring.measurements import MEASUREMENTS, HipData, measure_hip, measure_pair
-from IFIMeasureLib.values import Measured, NotMeasurable, Side
+from IFIMeasureLib.values import Measured, NotMeasurable, Side, point3
 
 
 def hip(side: Side, **points: tuple[float, float, float]) -> HipData:
-    """Landmarks in the side frame (lateral, anterior, superior)."""
+    """One side from points in the side frame (lateral, anterior, superior)."""
     landmarks = empty_landmarks()
-    for key, (x, y, z) in points.items():
-        landmarks[key] = Landmark(LandmarkState.MANUAL, (x * side.lateral_sign, y, z))
+    for key, place_side in points.items():
+        landmarks[key] = Landmark(LandmarkState.MANUAL, point3(SideFrame(side).to_ras(place_side)))
     reason = NotMeasurable("not part of this test.")
     return HipData(side, landmarks, {"ifs": reason, "qfs": reason})
 
@@ -114,4 +115,4 @@ def test_what_is_drawn_of_an_angle_opens_by_its_value(side):
 def test_the_ischial_point_lies_medial_of_the_trochanteric_one(study):
     for side, hip_result in study.hips.items():
         ischium, trochanter = hip_result.results["ifs_axial"].points_ras_mm
-        assert (trochanter[0] - ischium[0]) * side.lateral_sign > 5
+        assert SideFrame(side).to_side(np.subtract(trochanter, ischium))[0] > 5

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from IFIMeasureLib.anatomy.landmarks import LandmarkState
-from IFIMeasureLib.images.frames import to_ras
+from IFIMeasureLib.images.frames import SideFrame
 from IFIMeasureLib.images.grid import Grid
 from IFIMeasureLib.images.masks import Segmentation, SegmentRef
 from IFIMeasureLib.placement.lesser_trochanter import prominent_peaks
@@ -34,7 +34,7 @@ def test_landmarks_lie_where_the_equations_put_them(study, phantom):
             ("lesser_trochanter_tip", truth.lesser_trochanter_tip, 1.0),
             ("greater_trochanter_tip", truth.greater_trochanter_tip, 2.0),
         ):
-            found = to_ras(np.array(hip.landmarks[name].position_ras_mm), side)
+            found = SideFrame(side).to_side(hip.landmarks[name].position_ras_mm)
             assert np.linalg.norm(found - place) < limit, name
 
 
