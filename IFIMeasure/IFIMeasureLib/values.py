@@ -15,7 +15,15 @@ Array = npt.NDArray[Any]
 
 
 class IFIMeasureError(ValueError):
-    """Something about the input makes the work impossible; the message is one sentence for a person."""
+    """Something about the input makes the work impossible; the message is one sentence for a person.
+
+    :param argument: the argument of :mod:`.api` that would set it right, where it is one; the command line then
+        adds the option that gives it.
+    """
+
+    def __init__(self, message: str = "", *, argument: str = "") -> None:
+        super().__init__(message)
+        self.argument = argument
 
 
 class Side(enum.Enum):

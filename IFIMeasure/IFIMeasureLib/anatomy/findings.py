@@ -73,11 +73,13 @@ def parse_findings(texts: Iterable[str]) -> Findings:
         where, _, choice = text.partition("=")
         side_name, _, finding_id = where.partition(":")
         if side_name not in ("right", "left") or not finding_id or not choice:
-            raise IFIMeasureError(f"--finding is {text!r}: it must read as 'right:reader_tear=partial'.")
+            raise IFIMeasureError(
+                f"finding {text!r}: it must read as 'right:reader_tear=partial'.", argument="findings"
+            )
         definition = finding(finding_id)
         if choice not in definition.choices:
             raise IFIMeasureError(
-                f"--finding is {text!r}: {definition.title} is one of {', '.join(definition.choices)}."
+                f"finding {text!r}: {definition.title} is one of {', '.join(definition.choices)}.", argument="findings"
             )
         found.setdefault(Side(side_name), {})[finding_id] = choice
     return found

@@ -298,7 +298,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _COMMANDS[options.command](options)
     except IFIMeasureError as error:
-        message = str(error)
+        flag = _flag_of(error.argument, options)
+        message = f"{str(error).rstrip('.')} ({flag})." if flag else str(error)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -314,6 +315,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         traceback.print_exc()
     print(f"ifimeasure: {message}", file=sys.stderr)
     return 1
+
+
+def _flag_of(argument: str, options: argparse.Namespace) -> str:
+    """Return the option that gives an argument of the library; empty where the command has none."""
+    names = {"findings": "finding", "wcv_percent": "wcv", "together": "as_they_are"}
+    name = names.get(argument, argument)
+    return f"--{name.replace('_', '-')}" if name and hasattr(options, name) else ""
 
 
 def _quiet_libraries() -> None:

@@ -57,7 +57,7 @@ def read_archive(where: str) -> Archive:
             where = found.pop("url")
         except (OSError, ValueError, KeyError, AttributeError):
             raise IFIMeasureError(
-                f'--archive is {where!r}: it must be a URL (https://…/dicom-web) or a JSON file such as {{"url": "https://…", "user": "…", "password": "…"}}.'
+                f'archive is {where!r}: it must be a URL (https://…/dicom-web) or a JSON file such as {{"url": "https://…", "user": "…", "password": "…"}}.'
             ) from None
         unknown = sorted(set(found) - set(_ENVIRONMENT))
         if unknown:
@@ -153,16 +153,14 @@ def pull_study(
     :raises IFIMeasureError: with one sentence.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise IFIMeasureError(f"{folder}: there is something already; name a new or empty folder with --output.")
+        raise IFIMeasureError(f"{folder}: there is something already; name a new or empty folder.")
     beside = folder.absolute().with_name(f".{folder.name}.partial")
     with _client(archive) as client:
         instances = [
             pydicom.Dataset.from_json(answer) for answer in client.search_for_instances(study_uid, series_uid or None)
         ]
         if not instances:
-            raise IFIMeasureError(
-                f"{study_uid}: the archive has no such study or series; list what it has with 'ifimeasure pull' without --study."
-            )
+            raise IFIMeasureError(f"{study_uid}: the archive has no such study or series; list what it has first.")
         beside.mkdir(parents=True, exist_ok=True)
         for number, instance in enumerate(instances, 1):
             uid = str(instance.SOPInstanceUID)
@@ -199,10 +197,10 @@ def push_files(
             datasets.append((path, pydicom.dcmread(path)))
         except (OSError, pydicom.errors.InvalidDicomError):
             raise IFIMeasureError(
-                f"{path}: this is no DICOM file, so nothing was stored; give files that '--export dicom' wrote."
+                f"{path}: this is no DICOM file, so nothing was stored; give files of the format dicom."
             ) from None
     if not datasets:
-        raise IFIMeasureError("there is no DICOM file to store; write them with '--export dicom'.")
+        raise IFIMeasureError("there is no DICOM file to store; write the study in the format dicom.")
     stored = 0
     with _client(archive) as client:
         for path, dataset in datasets:

@@ -164,7 +164,7 @@ def write_collected(folders: Sequence[Path], path: Path, long: bool) -> tuple[in
 
 def _refuse(path: Path, columns: list[str], rows: Iterator[dict[str, str]]) -> None:
     raise IFIMeasureError(
-        f"--output is {path.name.removeprefix('.').removesuffix('.partial')!r}: the table is a .csv, .tsv, .xlsx or .parquet file; name it so."
+        f"{path.name.removeprefix('.').removesuffix('.partial')}: the table is a .csv, .tsv, .xlsx or .parquet file; name it so."
     )
 
 

@@ -100,7 +100,8 @@ def measured_together(
         )
     except AnotherPersonError as error:
         raise IFIMeasureError(
-            f"{', '.join(e.name for e in ordered)}: {error} Check the folders; --as-they-are compares the numbers all the same."
+            f"{', '.join(e.name for e in ordered)}: {error} Check the studies, or compare the numbers as they are.",
+            argument="together",
         ) from None
     except IFIMeasureError as error:
         return ordered, [

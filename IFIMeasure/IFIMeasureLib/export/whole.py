@@ -20,11 +20,12 @@ def refuse_overwriting(folder: Path, force: bool, files: Collection[str] = OUTPU
     :raises IFIMeasureError: where it does, or where ``folder`` is a file.
     """
     if folder.exists() and not folder.is_dir():
-        raise IFIMeasureError(f"{folder}: this is a file; name a folder with --output.")
+        raise IFIMeasureError(f"{folder}: this is a file; name a folder.")
     there = [path.name for pattern in files for path in sorted(folder.glob(pattern))]
     if there and not force:
         raise IFIMeasureError(
-            f"{folder}: there are results already ({', '.join(there[:3])}, …); choose another --output, or replace them with --force."
+            f"{folder}: there are results already ({', '.join(there[:3])}, …); choose another folder, or let them be replaced.",
+            argument="force",
         )
 
 
@@ -41,7 +42,7 @@ def written_whole(folder: Path, files: Collection[str] = OUTPUT_FILES) -> Iterat
         beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=parent))
     except OSError as error:
         raise IFIMeasureError(
-            f"{folder}: no folder can be made there ({error.strerror}); choose another --output."
+            f"{folder}: no folder can be made there ({error.strerror}); choose another folder."
         ) from None
     done = False
     try:
@@ -52,7 +53,7 @@ def written_whole(folder: Path, files: Collection[str] = OUTPUT_FILES) -> Iterat
                 raise  # of what is read, not of what is written
             why = (error.strerror or str(error)).rstrip(".")
             raise IFIMeasureError(
-                f"{folder}: the results could not be written ({why}); nothing was changed there. Make room, or choose another --output."
+                f"{folder}: the results could not be written ({why}); nothing was changed there. Make room, or choose another folder."
             ) from error
         if folder.exists():
             stale = [path for pattern in files for path in folder.glob(pattern) if not (beside / path.name).exists()]

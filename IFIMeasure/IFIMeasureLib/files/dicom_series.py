@@ -342,7 +342,7 @@ def choose_series(series: list[Series], match: Grid | None = None, number: str |
             return Choice(named[0], "it was named")
         have = ", ".join(s.number for s in series)
         many = f"{len(named)} series have" if named else "there is none with"
-        return Choice(None, f"--series is {number!r}: {many} this number or UID; there are {have}.")
+        return Choice(None, f"series is {number!r}: {many} this number or UID; there are {have}.")
     usable = [s for s in series if s.grid is not None]
     if match is not None:
         same = []
@@ -367,7 +367,7 @@ def choose_series(series: list[Series], match: Grid | None = None, number: str |
     if not hips and all(part == "unknown" for part in parts.values()):
         hips = volumes
     if not hips:
-        return Choice(None, f"none of {', '.join(s.label for s in volumes)} shows a pelvis; name one with --series.")
+        return Choice(None, f"none of {', '.join(s.label for s in volumes)} shows a pelvis; name one (series).")
     axial = [s for s in hips if s.plane == "axial"] or [s for s in hips if "axial" in s.plane] or hips
     finest = min(s.step_mm for s in axial)
     best = [s for s in axial if s.step_mm <= finest * 1.01]
@@ -376,7 +376,7 @@ def choose_series(series: list[Series], match: Grid | None = None, number: str |
     words = f"it shows the {parts[best[0].uid]}, is {best[0].plane} and has the thinnest slices of those"
     if len(best) == 1:
         return Choice(best[0], words + (" (T1 by its name)" if len(t1) == 1 and len(axial) > 1 else ""))
-    return Choice(None, f"{', '.join(s.label for s in best)} are alike; name one with --series.")
+    return Choice(None, f"{', '.join(s.label for s in best)} are alike; name one (series).")
 
 
 def _is_localizer(series: Series) -> bool:

@@ -17,7 +17,7 @@ def preset_names() -> list[str]:
 
 
 def read_label_mapping(labels: str) -> tuple[dict[str, Structure], dict[str, str]]:
-    """Return what ``--labels`` says: label values or segment names to structures, and a preset's further names.
+    """Return what a person says of the labels: label values or segment names to structures, and a preset's further names.
 
     :param labels: a preset's name, the path of a JSON file, or the JSON itself.
     :raises IFIMeasureError: where it is none of the three, or maps to an unknown structure.
@@ -29,13 +29,15 @@ def read_label_mapping(labels: str) -> tuple[dict[str, Structure], dict[str, str
         extra = table["preset_names"].get(labels, {})
         where = f"Preset {labels}"
     else:
-        where = "--labels"
+        where = "labels"
         text = labels
         if not labels.lstrip().startswith(("{", "[")):
             path = Path(labels)
             if not path.is_file():
                 raise IFIMeasureError(
-                    f"--labels is {labels!r}: it is no preset ({', '.join(table['presets'])}), no JSON file that exists, and no JSON."
+                    f"labels is {labels!r}: it is no preset ({', '.join(table['presets'])}), no JSON file that exists, "
+                    "and no JSON.",
+                    argument="labels",
                 )
             where = path.name
             text = path.read_text(encoding="utf-8-sig", errors="replace")

@@ -102,7 +102,8 @@ def _read_masks(folder: Path, files: list[Path], names: Collection[str]) -> Segm
             known[name] = file
     if not known:
         raise IFIMeasureError(
-            f"{folder}: none of its {len(files)} files is a mask named as a structure (such as femur_left.nii.gz); name the segmentation file itself, or the files with --labels."
+            f"{folder}: none of its {len(files)} files is a mask named as a structure (such as femur_left.nii.gz); name the segmentation file itself, or say which mask is what.",
+            argument="labels",
         )
     layers: list[Array] = []
     segments: list[SegmentRef] = []

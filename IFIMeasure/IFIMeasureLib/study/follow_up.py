@@ -78,9 +78,7 @@ def parse_date(text: str, name: str) -> datetime.date:
         return datetime.date.fromisoformat(iso_date(text))
     except ValueError:
         what = f"'{text}' is no date" if text else "the date of the examination is not known"
-        raise IFIMeasureError(
-            f"{name}: {what}; give a date such as 2024-03-01 (--dates of 'follow-up', --date of 'measure', or in the study's section of the module)."
-        ) from None
+        raise IFIMeasureError(f"{name}: {what}; give a date such as 2024-03-01.", argument="dates") from None
 
 
 @dataclass(frozen=True)
@@ -186,14 +184,17 @@ def follow_up(
         raise IFIMeasureError("One examination alone shows no change; give at least two folders of results.")
     if not (math.isfinite(wcv_percent) and 0 < wcv_percent < 100):
         raise IFIMeasureError(
-            f"--wcv is {wcv_percent:g}: the within-subject coefficient of variation must be a percentage between 0 and 100."
+            f"wcv_percent is {wcv_percent:g}: the within-subject coefficient of variation must be a percentage "
+            "between 0 and 100.",
+            argument="wcv_percent",
         )
     ordered = sorted(examinations, key=lambda e: e.date)
     first = ordered[0]
     for earlier, later in itertools.pairwise(ordered):
         if earlier.date == later.date:
             raise IFIMeasureError(
-                f"{earlier.name} and {later.name} have the same date ({later.date}); give the right dates (--dates of 'follow-up', --date of 'measure', or in the study's section of the module)."
+                f"{earlier.name} and {later.name} have the same date ({later.date}); give the right dates.",
+                argument="dates",
             )
     warnings: list[str] = []
     rows: list[dict[str, str]] = []

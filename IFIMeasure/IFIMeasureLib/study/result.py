@@ -108,5 +108,6 @@ def refuse_without_trochanter(study: StudyResult) -> None:
         reasons.append(f"{side.value} side: {tip.reason.rstrip('.')}")
     raise IFIMeasureError(
         f"{study.bones.path}: no lesser trochanter was found, so no space can be measured ({'; '.join(reasons)}); "
-        "give a scan that shows it, or place it by hand and pass it with --landmarks."
+        "give a scan that shows it, or place it by hand.",
+        argument="landmarks",
     )

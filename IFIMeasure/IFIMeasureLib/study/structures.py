@@ -33,7 +33,8 @@ def resolve_structures(
     if not found:
         raise IFIMeasureError(
             f"{segmentation.path}: which label is which bone is not known; the file holds {present}; "
-            'say it with --labels, such as \'{"1": "hip_right", "2": "femur_right"}\' or a preset.'
+            'say it, such as \'{"1": "hip_right", "2": "femur_right"}\', or name a preset.',
+            argument="labels",
         )
     for wanted in ("hip", "femur"):
         if not any(structure.id == wanted for structure in found):
@@ -143,7 +144,7 @@ def _split(key: str, mask: Mask, result: dict[Side, dict[str, Mask]]) -> None:
 
 def check_sides(masks: dict[Side, dict[str, Mask]], path: object) -> None:
     """Refuse labels whose left and right contradict anatomy."""
-    advice = "check the mapping (--labels), or the orientation in the file's header"
+    advice = "check the mapping, or the orientation in the file's header"
     for key in ("femur", "hip"):
         pair = [masks[side].get(key) for side in (Side.RIGHT, Side.LEFT)]
         if pair[0] is not None and pair[1] is not None:

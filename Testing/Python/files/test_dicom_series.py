@@ -159,7 +159,7 @@ def test_two_series_that_are_alike_are_not_chosen_between(sample, tmp_path):
         edit(path, SeriesInstanceUID="2.25.77", SeriesNumber=9)
         shutil.move(path, tmp_path / "d" / f"x{path.name}")
     choice = choose_series(scan_folder(tmp_path / "d"))
-    assert choice.series is None and "name one with --series" in choice.reason
+    assert choice.series is None and "name one (series)" in choice.reason
     assert choose_series(scan_folder(tmp_path / "d"), number="9").series is not None
 
 

@@ -99,5 +99,5 @@ def test_unequal_protocols_warn(change, message):
 def test_one_examination_and_a_senseless_wcv_are_refused():
     with pytest.raises(IFIMeasureError, match="at least two"):
         follow_up([examination("2023-01-01", 20.0)])
-    with pytest.raises(IFIMeasureError, match="--wcv is -1"):
+    with pytest.raises(IFIMeasureError, match="wcv_percent is -1"):
         follow_up([examination("2023-01-01", 20.0), examination("2024-01-01", 18.0, age_years=51.0)], -1.0)
