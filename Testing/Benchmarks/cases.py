@@ -19,7 +19,7 @@ from IFIMeasureLib.measuring.spaces import Space
 from IFIMeasureLib.muscle.masks import resampled
 from IFIMeasureLib.muscle.numbers import muscle_numbers
 from IFIMeasureLib.muscle.region import muscle_region
-from IFIMeasureLib.muscle.registration import Examined, segment_together
+from IFIMeasureLib.muscle.registration import MuscleInput, segment_together
 from IFIMeasureLib.muscle.signal import partial_volume_ml, signal_levels
 from IFIMeasureLib.muscle.strokes import Strokes
 from IFIMeasureLib.study.prepared import measure_study
@@ -203,8 +203,8 @@ def true_muscle_ml(spec: HipSpec, side: Side) -> float:
 class MusclePair:
     """Two examinations of one phantom, and the true volumes of its muscle in them (mL)."""
 
-    first: Examined
-    second: Examined
+    first: MuscleInput
+    second: MuscleInput
     true_ml: tuple[float, float]
     name: str
 
@@ -241,7 +241,7 @@ def muscle_pair(seed: int, atrophy: float, snr: float | None = None) -> MusclePa
         segmentation = phantom_segmentation(phantom, grid, side)
         hip = measure_study(segmentation, resolve_structures(segmentation, None), sides=(side,)).hips[side]
         array, turned = canonical(phantom.image(grid, contrast, snr=noise, bias=0.3), grid.affine)
-        scans.append(Examined(Volume(array, turned, Path("phantom")), hip.landmarks, hip.masks, side))
+        scans.append(MuscleInput(Volume(array, turned, Path("phantom")), hip.landmarks, hip.masks, side))
     return MusclePair(
         scans[0], scans[1], (true_muscle_ml(before, side), true_muscle_ml(after, side)), f"{contrast}, SNR {noise:g}"
     )

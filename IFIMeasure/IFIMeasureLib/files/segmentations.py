@@ -74,8 +74,8 @@ def read_segmentation(path: Path, names: Collection[str] = ()) -> Segmentation:
         layers.append(array)
     reference = re.search(r"Reference image geometry\|([^|]*)\|", keys.get("Segmentation_ConversionParameters", ""))
     if reference:
-        place = in_reference_geometry(layers[0].shape, affine, reference[1])
-        layers, affine = [place.fill(layer) for layer in layers], place.affine
+        window = in_reference_geometry(layers[0].shape, affine, reference[1])
+        layers, affine = [window.fill(layer) for layer in layers], window.affine
     grid = Grid((1, 1, 1), np.eye(4))
     turned = []
     for array in layers:
@@ -138,8 +138,13 @@ class _EmptyError(IFIMeasureError):
 
 
 @dataclass(frozen=True)
-class Placement:
-    """Where cropped layers lie in the image they were segmented on: index of their first voxel, and that image's grid."""
+class LayerWindow:
+    """Where cropped layers lie in the image they were segmented on.
+
+    :param start: (3,) index of their first voxel in that image.
+    :param size: (3,) number of that image's voxels along i, j, k.
+    :param affine: (4, 4) that image's indices to RAS millimeter.
+    """
 
     start: Array
     size: Array
@@ -154,7 +159,7 @@ class Placement:
         return whole
 
 
-def in_reference_geometry(shape: tuple[int, ...], affine: Array, geometry: str) -> Placement:
+def in_reference_geometry(shape: tuple[int, ...], affine: Array, geometry: str) -> LayerWindow:
     """Find where layers lie in the image they were segmented on, so that its edges and slice numbers are known.
 
     3D Slicer keeps and saves segments cropped to where they are; a bone that ends at such a crop is not cut off
@@ -164,25 +169,25 @@ def in_reference_geometry(shape: tuple[int, ...], affine: Array, geometry: str) 
     :param geometry: Slicer's text of a reference image geometry: sixteen numbers of the matrix and six of the
         extent, separated by semicolons.
     """
-    where = Placement(np.zeros(3, int), np.array(shape), affine)
+    unmoved = LayerWindow(np.zeros(3, int), np.array(shape), affine)
     try:
         numbers = [float(text) for text in geometry.split(";") if text.strip()]
     except ValueError:
-        return where
+        return unmoved
     if len(numbers) != 22 or not np.isfinite(numbers).all():
-        return where
+        return unmoved
     reference = np.array(numbers[:16]).reshape(4, 4)
     extent = np.array(numbers[16:]).astype(int).reshape(3, 2)
     if not np.allclose(reference[:3, :3], affine[:3, :3], atol=1e-3) or abs(np.linalg.det(reference[:3, :3])) < 1e-12:
-        return where
+        return unmoved
     offset = np.linalg.solve(reference[:3, :3], affine[:3, 3] - reference[:3, 3]) - extent[:, 0]
     start = np.round(offset).astype(int)
     size = extent[:, 1] - extent[:, 0] + 1
     if np.abs(offset - start).max() > 0.01 or (start < 0).any() or (start + shape > size).any():
-        return where
+        return unmoved
     moved = affine.copy()
     moved[:3, 3] = reference[:3, 3] + reference[:3, :3] @ extent[:, 0]
-    return Placement(start, size, moved)
+    return LayerWindow(start, size, moved)
 
 
 def _present_values(array: Array, path: Path) -> list[int]:

@@ -12,7 +12,7 @@ from vtkmodules.util.numpy_support import vtk_to_numpy
 
 from ..anatomy.structures import SIDE_CODES, Structure, definitions
 from ..anatomy.terminology import TERMINOLOGY_NAME, category_code
-from ..files.segmentations import Placement, in_reference_geometry
+from ..files.segmentations import LayerWindow, in_reference_geometry
 from ..images.grid import Grid, canonical, check_grid
 from ..images.masks import Mask, Segmentation, SegmentRef
 from ..study.result import StudyResult
@@ -177,7 +177,7 @@ def _common_layers(images: list[Any], segmentation: Any) -> tuple[list[Array], A
     size = extent[:, 1] - extent[:, 0] + 1
     affine = affine.copy()
     affine[:3, 3] = (affine @ [*extent[:, 0], 1.0])[:3]
-    place = in_reference_geometry(
+    window = in_reference_geometry(
         tuple(size), affine, segmentation.GetConversionParameter("Reference image geometry") or ""
     )
     layers = []
@@ -190,6 +190,6 @@ def _common_layers(images: list[Any], segmentation: Any) -> tuple[list[Array], A
             image = resampled
         array = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1]).T
         first = (image_affine(image) @ [*np.array(image.GetExtent())[::2], 1.0])[:3]
-        start = np.round(np.linalg.solve(place.affine[:3, :3], first - place.affine[:3, 3])).astype(int)
-        layers.append(Placement(start, place.size, place.affine).fill(array))
-    return layers, place.affine
+        start = np.round(np.linalg.solve(window.affine[:3, :3], first - window.affine[:3, 3])).astype(int)
+        layers.append(LayerWindow(start, window.size, window.affine).fill(array))
+    return layers, window.affine

@@ -21,23 +21,23 @@ _PRIOR_SLOPE_MM = 1.6
 REACH_MM = 14.0
 
 
-def muscle_region(volume: Volume, landmarks: LandmarkSet, others: Mapping[str, Mask], side: Side) -> Region:
+def muscle_region(volume: Volume, landmarks: LandmarkSet, others: Mapping[str, Mask], side: Side) -> SearchRegion:
     """Return the part of an image in which the muscle is looked for; see :func:`segment_muscle`."""
-    region = Region.around(volume, muscle_corners(landmarks), side)
+    region = SearchRegion.around(volume, muscle_corners(landmarks), side)
     for mask in others.values():
         region.free &= ~resampled(mask, region.grid)
     return region
 
 
 @dataclass
-class Region:
-    """The part of an image around the plate.
+class SearchRegion:
+    """The part of an image around the plate, in which the muscle is looked for.
 
     :param image: (I, J, K) intensities on ``grid``.
     :param distance: of each voxel to the plate, millimeter; no more than 17 beyond reach.
     :param along: where between ischium (0) and femur (1) its nearest point of the plate lies.
     :param free: voxels within reach that belong to no other structure.
-    :param contrast: of the image, see :class:`.imaging.Volume`.
+    :param contrast: of the image, see :class:`.masks.Volume`.
     :param prior: probability of the muscle at each voxel before its signal is looked at; by the distance to the plate.
     :param edges: at which of its ends (axis, -1 or 1) the part ends with the image.
     """
@@ -52,7 +52,7 @@ class Region:
     contrast: str = ""
 
     @classmethod
-    def around(cls, volume: Volume, corners: Array, side: Side) -> Region:
+    def around(cls, volume: Volume, corners: Array, side: Side) -> SearchRegion:
         """Cut the part out of an image.
 
         :raises IFIMeasureError: where the image does not reach the muscle, or shows nothing there.

@@ -152,8 +152,14 @@ def _misfit(first: Mask, second: Mask, matrix: Array, places: Array, reach_mm: f
 
 
 @dataclass(frozen=True)
-class Examined:
-    """One side of one examination: its image, final landmarks (RAS), and structures other than the muscle, by id."""
+class MuscleInput:
+    """What the muscle of one side is found from in one examination.
+
+    :param volume: the image.
+    :param landmarks: final ones, RAS millimeter.
+    :param others: structures other than the muscle, by id, RAS.
+    :param strokes: what a person drew to say what is muscle and what is not.
+    """
 
     volume: Volume
     landmarks: LandmarkSet
@@ -180,7 +186,7 @@ _ON_FEMUR = (
 )
 
 
-def segment_together(examinations: list[Examined]) -> list[Mask]:
+def segment_together(examinations: list[MuscleInput]) -> list[Mask]:
     """Segment the quadratus femoris of one side in several examinations of one person, each helped by all others.
 
     Each examination is segmented by itself; hip bone and femur are registered with the first examination's, as the leg
@@ -219,7 +225,7 @@ def _depth(mask: Mask, points: Array) -> Array:
     )
 
 
-def _between(first: Examined, second: Examined) -> MuscleWay:
+def _between(first: MuscleInput, second: MuscleInput) -> MuscleWay:
     matrices = []
     for bone, keys in (("hip", _ON_HIP), ("femur", _ON_FEMUR)):
         places = [(position(first.landmarks, key), position(second.landmarks, key)) for key in keys]

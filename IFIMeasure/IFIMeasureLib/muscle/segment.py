@@ -17,7 +17,7 @@ import scipy
 from ..anatomy.landmarks import LandmarkSet
 from ..images.masks import Mask, Volume
 from ..values import Array, Side
-from .region import Region, muscle_region
+from .region import SearchRegion, muscle_region
 from .signal import Levels, posterior, signal_levels
 from .strokes import Strokes
 
@@ -73,7 +73,7 @@ def segment_muscle(
     return region.mask(_walk(region, levels, strokes or Strokes.none()))
 
 
-def _walk(region: Region, levels: Levels, strokes: Strokes) -> Array:
+def _walk(region: SearchRegion, levels: Levels, strokes: Strokes) -> Array:
     """Random walker with priors on the region's free voxels; True where muscle is likelier."""
     belief, certainty = posterior(region, levels)
     free = region.free.copy()

@@ -10,7 +10,7 @@ import scipy
 from ..images.masks import Mask
 from ..values import Array, IFIMeasureError
 from .masks import depth_inside, resampled
-from .region import REACH_MM, Region
+from .region import REACH_MM, SearchRegion
 
 _EDGE_MM = 1.6
 """Voxels whose centers lie within this of a border are counted by their signal (partial volume)."""
@@ -51,7 +51,7 @@ class Levels:
     noise: float
 
 
-def signal_levels(region: Region, femur: Mask | None) -> Levels:
+def signal_levels(region: SearchRegion, femur: Mask | None) -> Levels:
     """Signals of fat and muscle around the plate.
 
     They are the two clusters of the surroundings. Which is fat follows from what the image is; where no one has said,
@@ -79,7 +79,7 @@ def signal_levels(region: Region, femur: Mask | None) -> Levels:
     return Levels(high, low, noise) if fat_is_bright else Levels(low, high, noise)
 
 
-def partial_volume_ml(region: Region, levels: Levels, inside: Array) -> float | None:
+def partial_volume_ml(region: SearchRegion, levels: Levels, inside: Array) -> float | None:
     """Return the volume of the muscle in milliliters with the voxels at its border counted by their signal.
 
     A voxel at the border counts as the share that its signal takes between that of the surroundings and that of the
@@ -144,7 +144,7 @@ def _two_means(values: Array) -> tuple[float, float]:
     return low, high
 
 
-def posterior(region: Region, levels: Levels, rounds: int = 15) -> tuple[Array, Array]:
+def posterior(region: SearchRegion, levels: Levels, rounds: int = 15) -> tuple[Array, Array]:
     """Probability of the muscle by a mixture of three Gaussians whose weights follow the prior, and its certainty.
 
     Both have the region's shape. Fat is certain wherever it lies; which muscle a voxel of muscle belongs to is

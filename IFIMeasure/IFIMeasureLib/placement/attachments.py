@@ -6,10 +6,10 @@ import numpy as np
 
 from ..anatomy.regions import ADULT_HEAD_RADIUS_MM
 from .bone_field import BoneField
-from .found import Found
+from .placement import Placement
 
 
-def place_attachments(femur: BoneField, hip: BoneField, found: Found) -> None:
+def place_attachments(femur: BoneField, hip: BoneField, found: Placement) -> None:
     """Place the four attachment corners of the quadratus femoris on the two bones; adds to ``found``.
 
     On the femur the quadrate tubercle, on the intertrochanteric crest halfway from the lesser to the greater trochanter, and the line down to the lesser trochanter's level; on the ischium the lateral border of the

@@ -7,10 +7,10 @@ import scipy
 
 from ..values import Array
 from .bone_field import BoneField
-from .found import Found
+from .placement import Placement
 
 
-def find_head(bone: BoneField, points: Array, normals: Array, found: Found) -> None:
+def find_head(bone: BoneField, points: Array, normals: Array, found: Placement) -> None:
     """Fit the head's sphere: normals vote for centers, then least squares on what lies on the sphere.
 
     A vote for radius R at point p with outward normal n is p - R n; on a sphere all votes meet.

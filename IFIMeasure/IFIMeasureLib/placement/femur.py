@@ -17,13 +17,13 @@ from ..images.surface import Patch
 from ..values import Array
 from .bone_field import BoneField
 from .femoral_head import find_head
-from .found import Found
 from .lesser_trochanter import UP, find_shaft_and_lesser_trochanter
+from .placement import Placement
 
 _MEDIAL = np.array([-1.0, 0.0, 0.0])
 
 
-def find_on_femur(mask: Mask, found: Found) -> BoneField:
+def find_on_femur(mask: Mask, found: Placement) -> BoneField:
     """Place head, neck, shaft, both trochanters and the condyles on a femur (side frame); adds to ``found``."""
     bone = BoneField(mask, upper_mm=230.0)
     points, normals = bone.surface
@@ -46,7 +46,7 @@ def find_on_femur(mask: Mask, found: Found) -> BoneField:
     return bone
 
 
-def _neck(bone: BoneField, found: Found) -> None:
+def _neck(bone: BoneField, found: Placement) -> None:
     """Neck axis from the head center through the centroid of the neck's narrowest section across that axis."""
     head = found.points["femoral_head_center"]
     radius = float(found.head_radius_mm or ADULT_HEAD_RADIUS_MM)
@@ -96,7 +96,7 @@ def _neck(bone: BoneField, found: Found) -> None:
     found.neck_axis = direction
 
 
-def _greater_trochanter(bone: BoneField, points: Array, found: Found) -> None:
+def _greater_trochanter(bone: BoneField, points: Array, found: Placement) -> None:
     """Uppermost point of the greater trochanter along the shaft, lateral of the shaft's axis."""
     head = found.points["femoral_head_center"]
     radius = float(found.head_radius_mm or ADULT_HEAD_RADIUS_MM)
@@ -129,7 +129,7 @@ def _greater_trochanter(bone: BoneField, points: Array, found: Found) -> None:
     found.points["greater_trochanter_tip"] = tip
 
 
-def _condyles(mask: Mask, found: Found) -> None:
+def _condyles(mask: Mask, found: Placement) -> None:
     """Posterior condyles: ends of the posterior edge of the convex hull of the femur's lower end seen from above."""
     names = ("posterior_condyle_medial", "posterior_condyle_lateral")
     height = float(mask.array.shape[2] * mask.grid.spacing[2])

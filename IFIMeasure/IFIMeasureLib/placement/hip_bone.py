@@ -5,10 +5,10 @@ from __future__ import annotations
 from ..images.masks import Mask
 from ..images.surface import Patch
 from .bone_field import BoneField
-from .found import Found
+from .placement import Placement
 
 
-def find_on_hip_bone(mask: Mask, found: Found) -> BoneField:
+def find_on_hip_bone(mask: Mask, found: Placement) -> BoneField:
     """Place the lowest point of the ischial tuberosity (side frame); adds to ``found``."""
     bone = BoneField(mask, lower_mm=70.0 * found.scale)
     points = Patch(bone.phi, bone.grid).surface_points()

@@ -9,7 +9,7 @@ from ..anatomy.regions import ADULT_HEAD_RADIUS_MM
 from ..images.surface import Patch
 from ..values import Array
 from .bone_field import BoneField
-from .found import Found
+from .placement import Placement
 
 UP = np.array([0.0, 0.0, 1.0])
 
@@ -36,7 +36,7 @@ def _fit_line(points: Array) -> tuple[Array, Array]:
     return center, direction * (1.0 if direction[2] >= 0 else -1.0)
 
 
-def find_shaft_and_lesser_trochanter(bone: BoneField, found: Found) -> None:
+def find_shaft_and_lesser_trochanter(bone: BoneField, found: Placement) -> None:
     head = found.points["femoral_head_center"]
     radius = float(found.head_radius_mm or ADULT_HEAD_RADIUS_MM)
     scale = found.scale

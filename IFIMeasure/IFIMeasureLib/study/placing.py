@@ -18,7 +18,7 @@ from ..anatomy.landmarks import (
 )
 from ..images.frames import SideFrame
 from ..placement.attachments import place_attachments
-from ..placement.found import Found
+from ..placement.placement import Placement
 from ..values import Array, IFIMeasureError, Side, point3
 from .spaces_of_hip import Bones
 
@@ -28,7 +28,7 @@ def unplaced(person: LandmarkSet | None) -> frozenset[str]:
     return frozenset(key for key, landmark in landmarks.items() if landmark.state is LandmarkState.NOT_PLACED)
 
 
-def place_landmarks(bones: Bones, person: LandmarkSet | None, fill: bool) -> tuple[LandmarkSet, Found]:
+def place_landmarks(bones: Bones, person: LandmarkSet | None, fill: bool) -> tuple[LandmarkSet, Placement]:
     """Final landmarks of one side: a person's where there are some, else those found; what hangs on them follows."""
     frame = SideFrame(bones.side)
     moved = {

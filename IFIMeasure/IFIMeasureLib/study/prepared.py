@@ -21,15 +21,14 @@ from ..measuring.spaces import Space
 from ..muscle.masks import fill_between, on_grid, resampled, split_joint
 from ..muscle.numbers import MuscleImages, MuscleNumbers, muscle_numbers, with_images
 from ..muscle.plate import CORNERS
-from ..muscle.region import Region as MuscleRegion
-from ..muscle.region import muscle_region
-from ..muscle.registration import Examined, segment_together
+from ..muscle.region import SearchRegion, muscle_region
+from ..muscle.registration import MuscleInput, segment_together
 from ..muscle.segment import segment_muscle
 from ..muscle.signal import Levels, partial_volume_ml, signal_levels
 from ..muscle.strokes import Strokes
 from ..placement.femur import find_on_femur
-from ..placement.found import Found
 from ..placement.hip_bone import find_on_hip_bone
+from ..placement.placement import Placement
 from ..values import Array, IFIMeasureError, NotMeasurable, Side, iso_date
 from .placing import pelvis_frame, place_landmarks, refuse_other_side, unplaced
 from .result import HipResult, MuscleOrigin, Progress, StudyResult, refuse_without_trochanter
@@ -100,7 +99,7 @@ class PreparedStudy:
             if side not in self.absent:
                 say(f"placing the landmarks of the {side.value} side")
                 turned = {key: SideFrame(side).mask_to_side(mask) for key, mask in masks[side].items()}
-                found = Found()
+                found = Placement()
                 femur = find_on_femur(turned["femur"], found)
                 hip = find_on_hip_bone(turned["hip"], found)
                 self.bones[side] = Bones(side, masks[side], turned, found, {"femur": femur, "hip": hip})
@@ -219,14 +218,14 @@ class PreparedStudy:
         self._muscles[bones.side] = (key, numbers)
         return numbers
 
-    def examined(self, side: Side, landmarks: LandmarkSet, strokes: Strokes | None = None) -> Examined:
-        """Return one side as it is segmented together with other examinations.
+    def muscle_input(self, side: Side, landmarks: LandmarkSet, strokes: Strokes | None = None) -> MuscleInput:
+        """Return what the muscle of one side is found from in this examination.
 
         :raises IFIMeasureError: where there is no image.
         """
         if self.volume is None:
             raise IFIMeasureError(f"{self.segmentation.path}: there is no image to find the muscle in.")
-        return Examined(self.volume, landmarks, _others(self.bones[side]), side, strokes)
+        return MuscleInput(self.volume, landmarks, _others(self.bones[side]), side, strokes)
 
     def set_muscle(self, side: Side, mask: Mask, origin: MuscleOrigin) -> None:
         """Take a mask as the quadratus femoris of a side from now on, brought onto the segmentation's grid where it lies on another."""
@@ -265,7 +264,7 @@ class PreparedStudy:
                 note = f"the {side.value} quadratus femoris was drawn on {len(drawn)} of {of} slices; those between were filled by the shapes beside them"
             else:
                 try:
-                    e = self.examined(side, landmarks[side], strokes)
+                    e = self.muscle_input(side, landmarks[side], strokes)
                     mask = segment_muscle(e.volume, e.landmarks, e.others, side, strokes)
                     if self.segmentation.grid.difference(e.volume.grid):
                         note = f"the {side.value} quadratus femoris was brought onto the segmentation's grid"
@@ -315,9 +314,8 @@ def segment_muscles_together(
     for side in sides:
         if progress is not None:
             progress(f"finding the {side.value} quadratus femoris in all examinations")
-        found.append(
-            (side, segment_together([e.examined(side, landmarks[side]) for e, landmarks in zip(examinations, placed)]))
-        )
+        inputs = [e.muscle_input(side, landmarks[side]) for e, landmarks in zip(examinations, placed)]
+        found.append((side, segment_together(inputs)))
     for side, masks in found:
         for examination, mask in zip(examinations, masks):
             examination.set_muscle(side, mask, "image, with other examinations")
@@ -347,7 +345,7 @@ def measure_landmarks(landmarks: dict[Side, LandmarkSet], subject: Subject | Non
     return StudyResult(hips, measure_pair(data), {}, about, None, {}, None, [])
 
 
-def _partial_volume(region: MuscleRegion, levels: Levels, mask: Mask) -> float | None:
+def _partial_volume(region: SearchRegion, levels: Levels, mask: Mask) -> float | None:
     """Volume of a muscle by its signal, milliliter; None where the image shows a part of it only."""
     inside = resampled(mask, region.grid)
     whole = inside.sum() * region.grid.voxel_mm3 / (mask.array.sum() * mask.grid.voxel_mm3)

@@ -16,7 +16,7 @@ from ..images.surface import closest_on_segments, refined_patch
 from ..measuring.measurements import HipData
 from ..measuring.spaces import ProfilePoint, Space, axial_levels, coarse_space, measure_space
 from ..placement.bone_field import BoneField
-from ..placement.found import Found
+from ..placement.placement import Placement
 from ..values import Array, NotMeasurable, Side, point3
 
 
@@ -27,9 +27,9 @@ class Bones:
     side: Side
     masks: dict[str, Mask]
     turned: dict[str, Mask]
-    found: Found
+    found: Placement
     fields: dict[str, BoneField]
-    placed: tuple[dict[str, tuple[float, float, float]], Found] | None = None
+    placed: tuple[dict[str, tuple[float, float, float]], Placement] | None = None
     """What followed last from landmarks that a person had moved, and those."""
 
 

@@ -22,8 +22,8 @@ def pair():
     return muscle_pair(4, 0.1)
 
 
-def places(examined):
-    return np.array([position(examined.landmarks, key) for key in ON_FEMUR])
+def places(scan):
+    return np.array([position(scan.landmarks, key) for key in ON_FEMUR])
 
 
 def test_a_bone_that_was_moved_is_found_where_it_went_and_the_way_back_is_the_inverse(pair):

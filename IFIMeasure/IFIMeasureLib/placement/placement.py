@@ -1,4 +1,4 @@
-"""What has been found on the bones of one side so far."""
+"""What placing has found on the bones of one side so far."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ from ..values import Array
 
 
 @dataclass
-class Found:
-    """What was found on the bones of one side, side frame, millimeter; ``missing`` says why a landmark is absent."""
+class Placement:
+    """What placing has found on the bones of one side (side frame, millimeter); each step adds to it.
+
+    :param points: places (3,) of landmarks, by id.
+    :param missing: why a landmark was not found, by id: one sentence.
+    :param head_radius_mm: radius of the sphere fitted to the femoral head.
+    :param shaft_axis: unit vector (3,) of the proximal shaft, upward.
+    :param neck_axis: unit vector (3,) of the neck, from the head outward.
+    """
 
     points: dict[str, Array] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
