@@ -1,4 +1,4 @@
-"""The landmarks of one side: what they are, where each comes from, and Slicer's markup files of them.
+"""The landmarks of one side: what they are, whether each has a place, and who placed it.
 
 The list, its order, how to find each point and its code stand in ``Resources/Definitions/landmarks.json``.
 """
@@ -13,21 +13,36 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..resources import read_json
-from ..values import Array, Side
+from ..values import Array, IFIMeasureError, Side
 
 
-class LandmarkState(enum.Enum):
-    """Where a landmark stands. Saved by value: never rename."""
+class LandmarkStatus(enum.Enum):
+    """Whether a landmark has a place; the values are Slicer's own. Saved by value: never rename."""
 
-    NOT_PLACED = "not placed"
-    AUTOMATIC = "automatic"
-    MANUAL = "manual"
+    UNDEFINED = "undefined"
+    """Nobody has placed it yet."""
+    DEFINED = "defined"
     MISSING = "missing"
+    """Looked for, and not to be found."""
+
+
+class PlacedBy(enum.Enum):
+    """Who placed a landmark, or said that it is missing. Saved by value: never rename."""
+
+    PROGRAM = "program"
+    PERSON = "person"
+
+
+MARKED_MISSING = "marked as not identifiable by a person."
+"""Reason of a landmark that a person marked as missing without a word."""
 
 
 @dataclass(frozen=True)
 class LandmarkDefinition:
-    """One landmark: its id, title, code (scheme, value, meaning), how to find it, and the structure it lies on or (not ``surface``) in."""
+    """One landmark: its id, title, code (scheme, value, meaning), and how to find it.
+
+    It lies on the surface of the structure ``on`` or, where not ``surface``, in it.
+    """
 
     id: str
     title: str
@@ -39,15 +54,62 @@ class LandmarkDefinition:
 
 @dataclass(frozen=True)
 class Landmark:
-    """A landmark of one side. ``position_ras_mm`` is None unless the state is automatic or manual; ``reason`` says why it is missing."""
+    """A landmark of one side; make it by :meth:`automatic`, :meth:`manual`, :meth:`missing`, or take :data:`NOT_PLACED`.
 
-    state: LandmarkState
+    :param status: whether it has a place.
+    :param position_ras_mm: its place, RAS millimeter; None unless the status is defined.
+    :param placed_by: who placed it or said that it is missing; None where the status is undefined.
+    :param reason: a sentence that says why it is missing; empty unless it is.
+    :raises IFIMeasureError: where these contradict one another.
+    """
+
+    status: LandmarkStatus
     position_ras_mm: tuple[float, float, float] | None = None
+    placed_by: PlacedBy | None = None
     reason: str = ""
 
+    def __post_init__(self) -> None:
+        if (self.position_ras_mm is not None) is not (self.status is LandmarkStatus.DEFINED):
+            raise IFIMeasureError(
+                f"position_ras_mm is {self.position_ras_mm} for a landmark that is {self.status.value}."
+            )
+        if (self.placed_by is None) is not (self.status is LandmarkStatus.UNDEFINED):
+            raise IFIMeasureError(f"placed_by is {self.placed_by} for a landmark that is {self.status.value}.")
 
-NOT_PLACED = Landmark(LandmarkState.NOT_PLACED)
+    @classmethod
+    def automatic(cls, position_ras_mm: tuple[float, float, float]) -> Landmark:
+        """Return a landmark that the program placed, RAS millimeter."""
+        return cls(LandmarkStatus.DEFINED, position_ras_mm, PlacedBy.PROGRAM)
 
+    @classmethod
+    def manual(cls, position_ras_mm: tuple[float, float, float]) -> Landmark:
+        """Return a landmark that a person placed, RAS millimeter."""
+        return cls(LandmarkStatus.DEFINED, position_ras_mm, PlacedBy.PERSON)
+
+    @classmethod
+    def missing(cls, reason: str, placed_by: PlacedBy = PlacedBy.PROGRAM) -> Landmark:
+        """Return a landmark that was looked for and not found.
+
+        :param reason: a sentence that says why.
+        :param placed_by: who says so.
+        """
+        return cls(LandmarkStatus.MISSING, None, placed_by, reason)
+
+    @property
+    def by_person(self) -> bool:
+        """Whether a person placed it or said that it is missing: the program leaves it as it is."""
+        return self.placed_by is PlacedBy.PERSON
+
+    @property
+    def state(self) -> str:
+        """The word for it in tables: ``automatic``, ``manual``, ``missing`` or ``not placed``."""
+        if self.status is LandmarkStatus.DEFINED:
+            return "manual" if self.by_person else "automatic"
+        return "missing" if self.status is LandmarkStatus.MISSING else "not placed"
+
+
+NOT_PLACED = Landmark(LandmarkStatus.UNDEFINED)
+"""A landmark that nobody has placed yet."""
 
 LandmarkSet = dict[str, Landmark]
 """All landmarks of one side, by id, in the order of the definition file."""
@@ -77,7 +139,7 @@ def landmark_label(side: Side, landmark_id: str) -> str:
 
 @functools.lru_cache(maxsize=256)
 def parse_label(label: str) -> tuple[Side, str] | None:
-    """Return the side and id that a control point's label (or ``left lesser_trochanter_tip``) means; None where none."""
+    """Return the side and id that a control point's label (or ``left lesser_trochanter_tip``) means; None for others."""
     words = re.sub(r"[^a-z0-9]+", " ", label.lower()).split()
     if not words or words[0] not in ("left", "right", "l", "r"):
         return None
@@ -88,48 +150,11 @@ def parse_label(label: str) -> tuple[Side, str] | None:
     return None
 
 
-def landmark_description(landmark: Landmark) -> str:
-    """Return what a control point's description says of its origin; :func:`parse_origin` reads it back."""
-    if landmark.state is LandmarkState.AUTOMATIC and landmark.position_ras_mm is not None:
-        return "automatic at RAS " + " ".join(f"{v:.3f}" for v in landmark.position_ras_mm)
-    if landmark.state is LandmarkState.MISSING:
-        return f"missing: {landmark.reason}"
-    return str(landmark.state.value)
-
-
-def parse_origin(description: str, position_ras_mm: tuple[float, float, float] | None, status: str) -> Landmark:
-    """Return the landmark that a control point's description, position and status mean.
-
-    A point that still lies where it was placed automatically is automatic; one that a person moved is manual.
-    """
-    if status == "missing":
-        return Landmark(
-            LandmarkState.MISSING,
-            None,
-            description.removeprefix("missing: ") or "marked as not identifiable by a person.",
-        )
-    if status != "defined" or position_ras_mm is None:
-        return NOT_PLACED
-    match = re.match(r"automatic at RAS (\S+) (\S+) (\S+)$", description)
-    if match:
-        placed = np.array([float(v) for v in match.groups()])
-        if np.abs(placed - position_ras_mm).max() < 0.002:
-            return Landmark(LandmarkState.AUTOMATIC, position_ras_mm)
-    return Landmark(LandmarkState.MANUAL, position_ras_mm)
-
-
 def merge(automatic: LandmarkSet, person: LandmarkSet) -> LandmarkSet:
-    """Return the automatic landmarks with a person's in their place, point by point."""
+    """Return the automatic landmarks with a person's in their place, point by point; a person's "missing" counts, too."""
     return {
-        key: person[key]
-        if key in person and (person[key].state is LandmarkState.MANUAL or _marked_missing(person[key]))
-        else landmark
-        for key, landmark in automatic.items()
+        key: person[key] if key in person and person[key].by_person else landmark for key, landmark in automatic.items()
     }
-
-
-def _marked_missing(landmark: Landmark) -> bool:
-    return landmark.state is LandmarkState.MISSING and "by a person" in landmark.reason
 
 
 def position(landmarks: LandmarkSet, landmark_id: str) -> Array | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +13,79 @@ from typing import Any
 import numpy as np
 
 from ..anatomy.landmarks import (
+    MARKED_MISSING,
+    NOT_PLACED,
+    Landmark,
     LandmarkSet,
-    LandmarkState,
+    LandmarkStatus,
+    PlacedBy,
     empty_landmarks,
     landmark_definitions,
-    landmark_description,
     landmark_label,
     parse_label,
-    parse_origin,
 )
 from ..values import IFIMeasureError, Side, point3
+
+SAME_PLACE_MM = 0.002
+"""A point no farther than this, along each axis, from where the program put it still lies there: files round."""
+
+
+def describe_landmark(key: str, landmark: Landmark) -> str:
+    """Return the description of a landmark's control point, for people; :func:`parse_description` reads it back.
+
+    :param landmark: with its position in the frame of the list of points.
+    """
+    if landmark.status is LandmarkStatus.UNDEFINED:
+        return landmark_definitions()[key].how
+    if landmark.status is LandmarkStatus.MISSING:
+        if not landmark.by_person:
+            return f"missing: {landmark.reason}"
+        return _BY_PERSON if landmark.reason == MARKED_MISSING else f"{_BY_PERSON}: {landmark.reason}"
+    if landmark.by_person:
+        return "manual"
+    assert landmark.position_ras_mm is not None
+    return "automatic at RAS " + " ".join(f"{v:.3f}" for v in landmark.position_ras_mm)
+
+
+_BY_PERSON = "missing by a person"
+
+
+def parse_description(
+    description: str, position_ras_mm: tuple[float, float, float] | None, status: LandmarkStatus
+) -> Landmark:
+    """Return the landmark that a control point of a file means.
+
+    Who placed it stands in its description alone, as this version or 0.1.0 wrote it: Slicer's files of points keep
+    nothing else. A point that still lies where the program put it is the program's; all that the description does not
+    say of the program is a person's.
+
+    :param position_ras_mm: where it lies, in the frame of the list of points; None unless the status is defined.
+    """
+    if status is LandmarkStatus.MISSING:
+        if description.startswith("missing: ") and description != f"missing: {MARKED_MISSING}":  # so wrote 0.1.0
+            return Landmark.missing(description.removeprefix("missing: "))
+        said = description.removeprefix(f"{_BY_PERSON}: ") if description.startswith(f"{_BY_PERSON}: ") else ""
+        return Landmark.missing(said or MARKED_MISSING, PlacedBy.PERSON)
+    if status is not LandmarkStatus.DEFINED or position_ras_mm is None:
+        return NOT_PLACED
+    placed = parse_automatic(description)
+    if placed is not None and still_there(placed, position_ras_mm):
+        return Landmark.automatic(position_ras_mm)
+    return Landmark.manual(position_ras_mm)
+
+
+def parse_automatic(description: str) -> tuple[float, float, float] | None:
+    """Return where the program put a point, as its description tells; None where it does not."""
+    match = re.match(rf"automatic at RAS {_NUMBER} {_NUMBER} {_NUMBER}$", description)
+    return None if match is None else point3([float(v) for v in match.groups()])
+
+
+_NUMBER = r"(-?\d+(?:\.\d*)?)"
+
+
+def still_there(placed_ras_mm: tuple[float, float, float], position_ras_mm: tuple[float, float, float]) -> bool:
+    """Whether a point still lies where the program put it (both in one frame)."""
+    return all(abs(a - b) < SAME_PLACE_MM for a, b in zip(placed_ras_mm, position_ras_mm))
 
 
 def markups_document(landmarks: dict[Side, LandmarkSet], name: str) -> dict[str, Any]:
@@ -29,25 +93,19 @@ def markups_document(landmarks: dict[Side, LandmarkSet], name: str) -> dict[str,
     points: list[dict[str, Any]] = []
     for side, chosen in landmarks.items():
         for key, landmark in chosen.items():
-            definition = landmark_definitions()[key]
             place = landmark.position_ras_mm
-            status = {LandmarkState.MISSING: "missing", LandmarkState.NOT_PLACED: "undefined"}.get(
-                landmark.state, "defined"
-            )
             points.append(
                 {
                     "id": str(len(points) + 1),
                     "label": landmark_label(side, key),
-                    "description": definition.how
-                    if landmark.state is LandmarkState.NOT_PLACED
-                    else landmark_description(landmark),
+                    "description": describe_landmark(key, landmark),
                     "associatedNodeID": "",
                     "position": "" if place is None else [-place[0], -place[1], place[2]],
                     "orientation": [-1.0, -0.0, -0.0, -0.0, -1.0, -0.0, 0.0, 0.0, 1.0],
                     "selected": True,
                     "locked": False,
                     "visibility": True,
-                    "positionStatus": status,
+                    "positionStatus": landmark.status.value,
                 }
             )
     return {
@@ -75,8 +133,11 @@ class MarkupsPoint:
     list_name: str
     label: str
     description: str
-    status: str
+    status: LandmarkStatus
     position_ras_mm: tuple[float, float, float] | None
+
+
+_STATUSES = [status.value for status in LandmarkStatus]
 
 
 def read_markups(path: Path, what: str, wanted: Callable[[str, str], bool]) -> list[MarkupsPoint]:
@@ -108,9 +169,10 @@ def read_markups(path: Path, what: str, wanted: Callable[[str, str], bool]) -> l
             if str(node.get("coordinateSystem", "LPS")) in ("RAS", "0")
             else np.array([-1.0, -1.0, 1.0])
         )
-        status = str(point.get("positionStatus", "defined"))
+        said = str(point.get("positionStatus", "defined"))
+        status = LandmarkStatus(said) if said in _STATUSES else LandmarkStatus.UNDEFINED  # Slicer knows "preview", too
         place = None
-        if status == "defined":
+        if status is LandmarkStatus.DEFINED:
             try:
                 raw = [float(v) for v in point.get("position", [])]
             except (TypeError, ValueError):
@@ -137,8 +199,7 @@ def read_landmarks(path: Path) -> dict[Side, LandmarkSet]:
         landmarks = found.setdefault(side, empty_landmarks())
         if landmarks[key].position_ras_mm is not None and point.position_ras_mm is not None:
             raise IFIMeasureError(f"{path}: there are two points labeled '{point.label}'; keep one.")
-        description = "" if point.description == landmark_definitions()[key].how else point.description
-        landmarks[key] = parse_origin(description, point.position_ras_mm, point.status)
+        landmarks[key] = parse_description(point.description, point.position_ras_mm, point.status)
     if not found:
         raise IFIMeasureError(
             f"{path}: no point has the label of a landmark, such as '{landmark_label(Side.LEFT, 'lesser_trochanter_tip')}'; "

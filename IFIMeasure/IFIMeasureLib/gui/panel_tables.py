@@ -12,7 +12,7 @@ import qt
 from slicer.i18n import tr as _
 
 from ..anatomy.findings import FINDINGS, FindingDefinition, Findings, finding
-from ..anatomy.landmarks import Landmark, LandmarkSet, LandmarkState, landmark_definitions
+from ..anatomy.landmarks import Landmark, LandmarkSet, LandmarkStatus, landmark_definitions
 from ..anatomy.reference_values import statements
 from ..anatomy.structures import Structure, definitions
 from ..measuring.measurements import MEASUREMENTS, MeasurementDefinition
@@ -152,13 +152,13 @@ class LandmarkTable:
 
 def _state(landmark: Landmark) -> tuple[str, str]:
     """What a cell says of a landmark, and its tooltip. Words and marks, so that color is not needed."""
-    if landmark.state is LandmarkState.AUTOMATIC:
-        return _("● from bones"), _("Placed automatically from the surfaces of the bones.")
-    if landmark.state is LandmarkState.MANUAL:
-        return _("◆ by hand"), _("Placed by a person; it is not moved automatically.")
-    if landmark.state is LandmarkState.MISSING:
+    if landmark.status is LandmarkStatus.UNDEFINED:
+        return _("○ not placed"), _("Not placed yet.")
+    if landmark.status is LandmarkStatus.MISSING:
         return _("✕ missing"), landmark.reason
-    return _("○ not placed"), _("Not placed yet.")
+    if landmark.by_person:
+        return _("◆ by hand"), _("Placed by a person; it is not moved automatically.")
+    return _("● from bones"), _("Placed automatically from the surfaces of the bones.")
 
 
 class MeasurementTable:

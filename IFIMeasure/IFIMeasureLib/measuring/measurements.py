@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..anatomy.landmarks import LandmarkSet, LandmarkState, landmark_definitions, position
+from ..anatomy.landmarks import LandmarkSet, LandmarkStatus, landmark_definitions, position
 from ..anatomy.reference_values import Subject
 from ..images.frames import SideFrame
 from ..muscle.numbers import EDEMA_THRESHOLD, MuscleNumbers, edema_grade, fat_grade
@@ -181,7 +181,7 @@ def _lacking(landmarks: LandmarkSet, needs: tuple[str, ...]) -> NotMeasurable | 
     if not missing:
         return None
     first = landmarks[missing[0]]
-    why = first.reason if first.state is LandmarkState.MISSING else "it is not placed yet."
+    why = first.reason if first.status is LandmarkStatus.MISSING else "it is not placed yet."
     title = landmark_definitions()[missing[0]].title
     return NotMeasurable(f"{title} is missing: {why}", missing)
 

@@ -11,7 +11,16 @@ from typing import Any
 import numpy as np
 import slicer
 
-from ..anatomy.landmarks import Landmark, LandmarkSet, LandmarkState, landmark_definitions, landmark_label
+from ..anatomy.landmarks import (
+    MARKED_MISSING,
+    NOT_PLACED,
+    Landmark,
+    LandmarkSet,
+    LandmarkStatus,
+    PlacedBy,
+    landmark_definitions,
+    landmark_label,
+)
 from ..anatomy.structures import Structure
 from ..images.frames import SideFrame
 from ..measuring.spaces import Space
@@ -21,8 +30,6 @@ from ..study.result import Progress, StudyResult
 from ..values import IFIMeasureError, Measured, Side, point3
 from .study_nodes import StudyNodes, write_landmark
 from .views import jump_slices
-
-MISSING_BY_PERSON = "marked as not identifiable by a person."
 
 
 class LiveStudy:
@@ -110,7 +117,7 @@ class LiveStudy:
         """Whether anything has been placed, by the program or by a person; NaN counts, so that it is told."""
         try:
             return any(
-                landmark.state is not LandmarkState.NOT_PLACED
+                landmark.status is not LandmarkStatus.UNDEFINED
                 for landmarks in self._landmarks().values()
                 for landmark in landmarks.values()
             )
@@ -130,11 +137,11 @@ class LiveStudy:
         """Take a landmark away: not placed."""
         if self._taken_up is not None and self._taken_up[:2] == (side, landmark_id):
             self._taken_up = None
-        self._write(side, landmark_id, Landmark(LandmarkState.NOT_PLACED))
+        self._write(side, landmark_id, NOT_PLACED)
 
     def mark_missing(self, side: Side, landmark_id: str) -> None:
         """Mark a landmark as looked for and not identifiable."""
-        self._write(side, landmark_id, Landmark(LandmarkState.MISSING, None, MISSING_BY_PERSON))
+        self._write(side, landmark_id, Landmark.missing(MARKED_MISSING, PlacedBy.PERSON))
 
     def _write(self, side: Side, landmark_id: str, landmark: Landmark) -> None:
         node = self.nodes.landmark_node(side)
@@ -156,12 +163,12 @@ class LiveStudy:
     def snap(self, side: Side, landmark_id: str) -> bool:
         """Move a landmark that a person placed onto the surface of its bone or tendon; returns whether it was moved."""
         landmark = self.nodes.landmarks(side, strict=False)[landmark_id]
-        if self._prepared is None or landmark.state is not LandmarkState.MANUAL or landmark.position_ras_mm is None:
+        if self._prepared is None or not landmark.by_person or landmark.position_ras_mm is None:
             return False
         place = self._prepared.snap(side, landmark_id, np.array(landmark.position_ras_mm))
         if place is None or np.linalg.norm(place - landmark.position_ras_mm) < 1e-6:
             return False
-        self._write(side, landmark_id, Landmark(LandmarkState.MANUAL, point3(place)))
+        self._write(side, landmark_id, Landmark.manual(point3(place)))
         return True
 
     def begin_drag(self) -> None:
@@ -206,7 +213,7 @@ class LiveStudy:
         taken, self._taken_up = self._taken_up, None
         if taken is None or self.nodes.node(f"landmarks_{taken[0].value}") is None:
             return  # a list that someone has removed is not made anew for it
-        if self.nodes.landmarks(taken[0], strict=False)[taken[1]].state is LandmarkState.NOT_PLACED:
+        if self.nodes.landmarks(taken[0], strict=False)[taken[1]].status is LandmarkStatus.UNDEFINED:
             self._write(*taken)
 
     def is_placing(self) -> bool:
@@ -230,7 +237,7 @@ class LiveStudy:
         for where, order in ((side, keys[start:] + keys[:start]), (side.other, keys)):
             landmarks = self.nodes.landmarks(where, strict=False)
             for key in order:
-                if landmarks[key].state is LandmarkState.NOT_PLACED:
+                if landmarks[key].status is LandmarkStatus.UNDEFINED:
                     return where, key
         return None
 

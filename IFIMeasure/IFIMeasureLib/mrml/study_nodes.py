@@ -26,13 +26,11 @@ from ..anatomy.landmarks import (
     NOT_PLACED,
     Landmark,
     LandmarkSet,
-    LandmarkState,
+    LandmarkStatus,
     empty_landmarks,
     landmark_definitions,
-    landmark_description,
     landmark_label,
     parse_label,
-    parse_origin,
 )
 from ..anatomy.reference_values import Subject, reference_rows
 from ..anatomy.structures import (
@@ -43,6 +41,7 @@ from ..anatomy.structures import (
     parse_structure,
     structure_from_name,
 )
+from ..files.markups import describe_landmark, parse_description
 from ..images.frames import SideFrame
 from ..images.grid import Grid
 from ..images.masks import Mask, Volume
@@ -249,13 +248,17 @@ class StudyNodes:
         return found
 
     def show_landmarks(self, side: Side, landmarks: LandmarkSet) -> None:
-        """Write landmarks into the scene; points that a person placed in it stay where they are."""
+        """Write landmarks into the scene; what a person placed in it or marked as missing stays as it is."""
         node = self.landmark_node(side)
         present = self.landmarks(side)
         changing = node.StartModify()
         for key, landmark in landmarks.items():
             index = node.GetControlPointIndexByLabel(landmark_label(side, key))
-            if index < 0 or present[key].state is LandmarkState.MANUAL or present[key] == landmark:
+            if (
+                index < 0
+                or (present[key].by_person and present[key].position_ras_mm is not None)
+                or present[key] == landmark
+            ):
                 continue
             write_landmark(node, index, key, landmark)
         node.EndModify(changing)
@@ -767,22 +770,17 @@ def write_landmark(node: Any, index: int, key: str, landmark: Landmark) -> None:
         node.SetNthControlPointPositionWorld(index, *landmark.position_ras_mm)
         # the origin is kept in the node's own frame, so that moving node and bones together leaves it automatic
         landmark = replace(landmark, position_ras_mm=point3(node.GetNthControlPointPosition(index)))
-    elif landmark.state is LandmarkState.MISSING:
+    elif landmark.status is LandmarkStatus.MISSING:
         node.SetNthControlPointPositionMissing(index)
     else:
         node.UnsetNthControlPointPosition(index)
-    text = (
-        landmark_definitions()[key].how
-        if landmark.state is LandmarkState.NOT_PLACED
-        else landmark_description(landmark)
-    )
-    node.SetNthControlPointDescription(index, text)
+    node.SetNthControlPointDescription(index, describe_landmark(key, landmark))
 
 
 def _landmark(node: Any, index: int) -> Landmark:
     status = node.GetNthControlPointPositionStatus(index)
     if status == slicer.vtkMRMLMarkupsNode.PositionMissing:
-        return parse_origin(node.GetNthControlPointDescription(index), None, "missing")
+        return parse_description(node.GetNthControlPointDescription(index), None, LandmarkStatus.MISSING)
     if status != slicer.vtkMRMLMarkupsNode.PositionDefined:
         return NOT_PLACED
     world, local = [0.0] * 3, [0.0] * 3
@@ -792,7 +790,7 @@ def _landmark(node: Any, index: int) -> Landmark:
         raise IFIMeasureError(
             f"{node.GetName()}: the position of '{node.GetNthControlPointLabel(index)}' is not a finite number; place the point again."
         )
-    origin = parse_origin(node.GetNthControlPointDescription(index), point3(local), "defined")
+    origin = parse_description(node.GetNthControlPointDescription(index), point3(local), LandmarkStatus.DEFINED)
     return replace(origin, position_ras_mm=point3(world))
 
 

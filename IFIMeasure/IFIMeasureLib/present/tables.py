@@ -256,7 +256,7 @@ def landmark_rows(study: StudyResult) -> list[dict[str, str]]:
                 {
                     "landmark": key,
                     "side": side.value,
-                    "state": landmark.state.value,
+                    "state": landmark.state,
                     "reason": landmark.reason,
                     "position_lps_mm": lps_text(landmark.position_ras_mm),
                     "code": f"{definition.code[0]}:{definition.code[1]}",

@@ -10,7 +10,7 @@ from ..anatomy.landmarks import (
     NOT_PLACED,
     Landmark,
     LandmarkSet,
-    LandmarkState,
+    LandmarkStatus,
     empty_landmarks,
     landmark_label,
     merge,
@@ -25,7 +25,7 @@ from .spaces_of_hip import Bones
 
 def unplaced(person: LandmarkSet | None) -> frozenset[str]:
     landmarks = person or empty_landmarks()
-    return frozenset(key for key, landmark in landmarks.items() if landmark.state is LandmarkState.NOT_PLACED)
+    return frozenset(key for key, landmark in landmarks.items() if landmark.status is LandmarkStatus.UNDEFINED)
 
 
 def place_landmarks(bones: Bones, person: LandmarkSet | None, fill: bool) -> tuple[LandmarkSet, Placement]:
@@ -34,9 +34,7 @@ def place_landmarks(bones: Bones, person: LandmarkSet | None, fill: bool) -> tup
     moved = {
         key: place
         for key in ("lesser_trochanter_tip", "ischial_tuberosity_lowest")
-        if person is not None
-        and person[key].state is LandmarkState.MANUAL
-        and (place := person[key].position_ras_mm) is not None
+        if person is not None and person[key].by_person and (place := person[key].position_ras_mm) is not None
     }
     if bones.placed is None or bones.placed[0] != moved:
         found = replace(bones.found, points=dict(bones.found.points), missing=dict(bones.found.missing))
@@ -49,9 +47,9 @@ def place_landmarks(bones: Bones, person: LandmarkSet | None, fill: bool) -> tup
     automatic = empty_landmarks()
     for key in automatic:
         if key in found.points:
-            automatic[key] = Landmark(LandmarkState.AUTOMATIC, point3(frame.to_ras(found.points[key])))
+            automatic[key] = Landmark.automatic(point3(frame.to_ras(found.points[key])))
         elif key in found.missing:
-            automatic[key] = Landmark(LandmarkState.MISSING, None, found.missing[key])
+            automatic[key] = Landmark.missing(found.missing[key])
     landmarks = merge(automatic, person) if person else automatic
     if not fill:
         landmarks.update(dict.fromkeys(unplaced(person), NOT_PLACED))
@@ -73,7 +71,7 @@ def refuse_other_side(landmarks: dict[Side, LandmarkSet], heads: dict[Side, Arra
         for key, landmark in points.items():
             place = position(points, key)
             if (
-                landmark.state is LandmarkState.MANUAL
+                landmark.by_person
                 and place is not None
                 and np.linalg.norm(place - heads[side]) > np.linalg.norm(place - heads[side.other])
             ):

@@ -7,7 +7,7 @@ from typing import Union
 
 import numpy as np
 
-from ..anatomy.landmarks import Landmark, LandmarkSet, LandmarkState, landmark_definitions, position
+from ..anatomy.landmarks import Landmark, LandmarkSet, LandmarkStatus, landmark_definitions, position
 from ..anatomy.regions import Region, ischium_region, lesser_trochanter_region
 from ..images.frames import SideFrame
 from ..images.grid import Grid
@@ -183,16 +183,12 @@ def add_derived(data: HipData, turned: dict[str, Mask], iliopsoas_point: Array |
     """Place the landmarks that follow from the spaces, where no person placed them; ``leave`` stay unplaced."""
 
     def put(key: str, point: Array | None, reason: str) -> None:
-        if key in leave:
-            return
-        if data.landmarks[key].state is LandmarkState.MANUAL:
-            return
-        if data.landmarks[key].state is LandmarkState.MISSING and "by a person" in data.landmarks[key].reason:
+        if key in leave or data.landmarks[key].by_person:
             return
         data.landmarks[key] = (
-            Landmark(LandmarkState.MISSING, None, reason)
+            Landmark.missing(reason)
             if point is None
-            else Landmark(LandmarkState.AUTOMATIC, point3(SideFrame(data.side).to_ras(point)))
+            else Landmark.automatic(point3(SideFrame(data.side).to_ras(point)))
         )
 
     ifs, qfs = data.spaces["ifs"], data.spaces["qfs"]
@@ -218,5 +214,5 @@ def add_derived(data: HipData, turned: dict[str, Mask], iliopsoas_point: Array |
     else:
         put("iliopsoas_tendon_posteromedial", None, no_tendon)
     for key, definition in landmark_definitions().items():
-        if data.landmarks[key].state is LandmarkState.NOT_PLACED and key not in leave:
-            data.landmarks[key] = Landmark(LandmarkState.MISSING, None, f"no {definition.on} was found to place it on.")
+        if data.landmarks[key].status is LandmarkStatus.UNDEFINED and key not in leave:
+            data.landmarks[key] = Landmark.missing(f"no {definition.on} was found to place it on.")

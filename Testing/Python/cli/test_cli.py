@@ -150,10 +150,7 @@ def test_a_landmark_moved_by_a_person_wins_and_moves_what_hangs_on_it(demo, tmp_
     ) == pytest.approx(-4.0 * np.cos(np.radians(14)), abs=0.3)
     assert second["femoral_offset", "right"]["value"] == first["femoral_offset", "right"]["value"]
     origins = read_landmarks(tmp_path / "r" / "landmarks_left.mrk.json")[Side.LEFT]
-    assert (
-        origins["femoral_head_center"].state.value == "manual"
-        and origins["lesser_trochanter_tip"].state.value == "automatic"
-    )
+    assert origins["femoral_head_center"].state == "manual" and origins["lesser_trochanter_tip"].state == "automatic"
 
 
 def test_a_landmark_placed_on_the_other_hip_is_refused_and_nothing_is_written(demo, tmp_path, capsys):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from IFIMeasureLib.anatomy.landmarks import Landmark, LandmarkState, empty_landmarks, landmark_definitions
+from IFIMeasureLib.anatomy.landmarks import Landmark, empty_landmarks, landmark_definitions
 from IFIMeasureLib.images.frames import SideFrame
 from IFIMeasureLib.measuring.measurements import MEASUREMENTS, HipData, measure_hip, measure_pair
 from IFIMeasureLib.values import Measured, NotMeasurable, Side, point3
@@ -14,7 +14,7 @@ def hip(side: Side, **points: tuple[float, float, float]) -> HipData:
     """One side from points in the side frame (lateral, anterior, superior)."""
     landmarks = empty_landmarks()
     for key, place_side in points.items():
-        landmarks[key] = Landmark(LandmarkState.MANUAL, point3(SideFrame(side).to_ras(place_side)))
+        landmarks[key] = Landmark.manual(point3(SideFrame(side).to_ras(place_side)))
     reason = NotMeasurable("not part of this test.")
     return HipData(side, landmarks, {"ifs": reason, "qfs": reason})
 

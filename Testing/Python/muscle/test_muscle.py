@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cases import BODYPARTS, dice, five_strokes, mesh, muscle_case, synthetic_mr, voxelize
-from IFIMeasureLib.anatomy.landmarks import Landmark, LandmarkState, empty_landmarks
+from IFIMeasureLib.anatomy.landmarks import Landmark, empty_landmarks
 from IFIMeasureLib.images.grid import Grid
 from IFIMeasureLib.images.masks import Mask, Volume
 from IFIMeasureLib.muscle.masks import fill_between, resampled, split_joint
@@ -83,7 +83,7 @@ def test_slices_between_drawn_ones_are_filled_and_drawn_ones_stay(case):
 
 def test_a_missing_corner_an_image_that_does_not_reach_and_a_constant_one_are_refused(case):
     landmarks = dict(case.landmarks)
-    landmarks[CORNERS[2]] = Landmark(LandmarkState.MISSING, None, "the field of view ends there.")
+    landmarks[CORNERS[2]] = Landmark.missing("the field of view ends there.")
     with pytest.raises(
         IFIMeasureError, match=r"Quadratus femoris, femur, superior is missing.*field of view ends there"
     ):
