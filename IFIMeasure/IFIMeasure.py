@@ -1021,7 +1021,6 @@ class IFIMeasureLogic(ScriptedLoadableModuleLogic):
             write_outputs(
                 result,
                 beside,
-                {"module": True, "study": live.nodes.name},
                 live.nodes.name,
                 progress or (lambda text: None),
                 formats,

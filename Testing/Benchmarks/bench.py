@@ -823,7 +823,7 @@ def export(cases: int) -> None:
 
             def write(formats: tuple[str, ...] = formats) -> None:
                 with tempfile.TemporaryDirectory() as folder:
-                    write_outputs(study, Path(folder), {}, "benchmark", formats=formats)
+                    write_outputs(study, Path(folder), "benchmark", formats=formats)
 
             write()
             line(name, _timed(write, 3), "s", limit)

@@ -395,26 +395,9 @@ def _measure(options: argparse.Namespace) -> int:
     formats = _formats(options)
     study = run_study(options, say)
     changes = _changes(study, options)
-    kept = {
-        k: (str(v) if isinstance(v, Path) else [str(x) for x in v] if isinstance(v, list) else v)
-        for k, v in vars(options).items()
-        if k not in ("command", "debug", "force", "quiet", "output", "export", "identified")
-    }
-    for key in (
-        "image",
-        "segmentation",
-        "fat_image",
-        "opposed_image",
-        "strokes",
-    ):  # names alone: folders tell of persons
-        if key in kept:
-            kept[key] = getattr(options, key).name if getattr(options, key) is not None else None
-    kept["landmarks"], kept["earlier"] = (
-        [path.name for path in paths] for paths in (options.landmarks, options.earlier)
-    )
     with whole.written_whole(options.output) as folder:
         study_files.write_outputs(
-            study, folder, kept, options.output.name or "IFIMeasure", say, formats, options.identified, changes
+            study, folder, options.output.name or "IFIMeasure", say, formats, options.identified, changes
         )
     if not options.quiet:
         _summary(study)
@@ -432,9 +415,7 @@ def _changes(study: Any, options: argparse.Namespace) -> Any:
     if not options.earlier:
         return None
     earlier = [read_examination(read_document(folder / "study.json"), str(folder)) for folder in options.earlier]
-    changes = follow_up(
-        [*earlier, examination_of(study, "this study", study.volume.contrast if study.volume is not None else "")]
-    )
+    changes = follow_up([*earlier, examination_of(study, "this study")])
     if changes.examinations[-1].name != "this study":
         raise IFIMeasureError(
             f"{changes.examinations[-1].name}: it is of {changes.examinations[-1].date}, after this study ({study.date}); --earlier names examinations before it."
@@ -456,6 +437,7 @@ def run_study(options: argparse.Namespace, say: Any) -> Any:
     from ..muscle.strokes import read_strokes
     from ..study.follow_up import parse_date
     from ..study.prepared import PreparedStudy
+    from ..study.provenance import Provenance
     from ..study.result import refuse_without_trochanter
     from ..study.structures import resolve_structures
 
@@ -494,9 +476,11 @@ def run_study(options: argparse.Namespace, say: Any) -> Any:
         options.height or tags.height_m,
         options.weight or tags.weight_kg,
     )
-    prepared = PreparedStudy(
-        segmentation, resolve_structures(segmentation, mapping, extra), volume, Side.parse(options.side), subject, say
-    )
+    structures = resolve_structures(segmentation, mapping, extra)
+    asked = {**vars(options), "findings": options.finding}
+    provenance = Provenance.of(segmentation, structures, volume, asked)
+    sides = Side.parse(options.side)
+    prepared = PreparedStudy(segmentation, structures, volume, sides, subject, say, provenance)
     prepared.images = _muscle_images(options, volume)
     prepared.findings = parse_findings(options.finding)
     if options.date:
@@ -680,7 +664,6 @@ def _export(options: argparse.Namespace) -> int:
         study_files.write_outputs(
             study,
             folder,
-            dict(document.get("options", {})),
             options.folder.name or "IFIMeasure",
             _say,
             formats,
@@ -695,7 +678,7 @@ def _measured_series(folder: Path, document: dict[str, Any]) -> Any:
     """Read the DICOM series that a study was measured with, by its UID; of several stacks in it, the one that was named then."""
     from ..files.dicom_series import read_series, scan_folder
 
-    uid = document.get("series", {}).get("uid", "")
+    uid = (document.get("series") or {}).get("uid", "")
     options = document.get("options", {})
     matching = [series for series in scan_folder(folder, _say) if uid and series.tags.get("SeriesInstanceUID") == uid]
     if len(matching) > 1:
@@ -783,8 +766,9 @@ def _demo(options: argparse.Namespace) -> int:
         call = build_parser().parse_args(
             ["measure", str(dicom), "--segmentation", str(segmentation), "--output", str(beside)]
         )
+        call.seed = options.seed
         study = run_study(call, _say)
-        study_files.write_outputs(study, beside, {"demo": True, "seed": options.seed}, "IFI hip phantom", _say)
+        study_files.write_outputs(study, beside, "IFI hip phantom", _say)
     rows = [("measurement", "side", "true", "measured", "error")]
     for side, hip in study.hips.items():
         truth = phantom.truth(side)

@@ -60,7 +60,8 @@ def long_columns() -> dict[str, str]:
 
 
 def _about(document: dict[str, Any], name: str) -> dict[str, str]:
-    subject, series, grid = document.get("subject", {}), document.get("series", {}), document.get("segmentation", {})
+    subject, grid = document.get("subject", {}), document.get("segmentation", {})
+    series = document.get("series") or {}
     row = {"study": name, "date": str(document.get("date", "")), "series": str(series.get("description", ""))}
     row.update(
         {

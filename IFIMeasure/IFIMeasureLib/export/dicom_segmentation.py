@@ -51,7 +51,7 @@ def dicom_segmentation(study: StudyResult, sources: list[pydicom.Dataset]) -> tu
         made = (
             structure.id == "quadratus_femoris"
             and structure.side is not None
-            and study.muscle_origins.get(structure.side, "segment") != "segment"
+            and study.provenance.muscle_origins.get(structure.side, "segment") != "segment"
         )
         definition = definitions()[structure.id]
         descriptions.append(

@@ -10,6 +10,7 @@ import re
 import uuid
 from typing import Any
 
+from .. import __version__
 from ..anatomy.findings import FINDINGS
 from ..anatomy.structures import SIDE_CODES
 from ..measuring.measurements import MEASUREMENTS, MeasurementDefinition
@@ -85,11 +86,9 @@ def _observation(definition: MeasurementDefinition, side: Side | None, result: R
     return observation
 
 
-def fhir_bundle(study: StudyResult, created: str, version: str) -> dict[str, Any]:
-    """Return the bundle as JSON content.
-
-    :param created: when the results were made, ISO 8601 with a time zone.
-    """
+def fhir_bundle(study: StudyResult) -> dict[str, Any]:
+    """Return the bundle as JSON content."""
+    created = study.provenance.created
     date = study.date if re.fullmatch(r"\d{4}-\d\d-\d\d", study.date) else ""  # DICOM files may hold anything
     absent = (
         (definition, side, NotMeasurable(reason))
@@ -126,7 +125,7 @@ def fhir_bundle(study: StudyResult, created: str, version: str) -> dict[str, Any
         ),
         "issued": created,
         "result": [{"reference": entry["fullUrl"]} for entry in entries],
-        "conclusion": f"Measured by IFIMeasure {version}. Not a medical device, no diagnosis.",
+        "conclusion": f"Measured by IFIMeasure {__version__}. Not a medical device, no diagnosis.",
     }
     if date:
         report["effectiveDateTime"] = date

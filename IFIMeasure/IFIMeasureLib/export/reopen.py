@@ -22,6 +22,7 @@ from ..muscle.numbers import MuscleImages
 from ..muscle.registration import AnotherPersonError
 from ..study.follow_up import Examination, examination_of
 from ..study.prepared import PreparedStudy, segment_muscles_together
+from ..study.provenance import Provenance
 from ..study.structures import resolve_structures
 from ..values import IFIMeasureError, Side
 from .mrml_files import write_mrml
@@ -44,11 +45,13 @@ def reopen(folder: Path) -> PreparedStudy:
     subject = Subject(
         **{key: value for key, value in document["subject"].items() if key in Subject.__dataclass_fields__}
     )
-    contrast = document["options"].get("contrast") or ""
+    provenance = Provenance.from_document(document, folder / "study.json")
+    contrast = provenance.contrast
     volume = _image_of_scene(scene)
     if volume is not None:
         volume = replace(volume, contrast=contrast)
-    prepared = PreparedStudy(segmentation, resolve_structures(segmentation, None), volume, subject=subject)
+    structures = resolve_structures(segmentation, None)
+    prepared = PreparedStudy(segmentation, structures, volume, subject=subject, provenance=provenance)
     if contrast in ("t1", "t2fs") and volume is not None:
         prepared.images = MuscleImages(volume.grid, **{contrast: volume.array})
     fraction = folder / "fat_fraction.nrrd"
@@ -79,7 +82,7 @@ def measured_together(
     :returns: the examinations with the new numbers, and notes about sides that stay as they are.
     """
     ordered = sorted(examinations, key=lambda e: e.date)
-    origins = [read_document(Path(e.name) / "study.json").get("muscle", {}) for e in ordered]
+    origins = [read_document(Path(e.name) / "study.json").get("muscle_origins", {}) for e in ordered]
     notes, sides = [], []
     for side in Side:
         of = [origin.get(side.value) for origin in origins]

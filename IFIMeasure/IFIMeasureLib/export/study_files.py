@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-from .. import __version__
+from ..files.checksums import sha256_of_file
 from ..files.images import write_volume
 from ..images.masks import Volume
 from ..muscle.numbers import fat_fraction_map
@@ -31,7 +30,7 @@ from ..study.follow_up import FOLLOW_UP_COLUMNS, Changes
 from ..study.result import StudyResult
 from ..values import IFIMeasureError
 from .collect import wide_columns, wide_row
-from .document import describe, sha256_of_file
+from .document import describe
 from .fhir import fhir_bundle
 from .formats import DEFAULT_FORMATS
 from .mrml_files import write_mrml
@@ -41,7 +40,6 @@ from .workbook import schema_text, write_workbook
 def write_outputs(
     study: StudyResult,
     folder: Path,
-    options: dict[str, Any],
     name: str,
     say: Callable[[str], None] = lambda text: None,
     formats: Collection[str] = DEFAULT_FORMATS,
@@ -55,7 +53,7 @@ def write_outputs(
     :param changes: against earlier examinations of the same person: a table, a sheet, and a part of the report.
     :raises IFIMeasureError: for a study of landmarks alone.
     """
-    provenance = describe(study, options)
+    provenance = describe(study)
     if "tables" in formats:
         say("writing tables")
         for file, columns, rows in (
@@ -72,7 +70,7 @@ def write_outputs(
                 (folder / f"{file}.schema.csv").write_bytes(schema_text(columns).encode())
     if {"report", "pdf"} & set(formats):
         say("writing the report")
-        page = report_html(study, provenance, identified, changes)
+        page = report_html(study, identified, changes)
         if "report" in formats:
             (folder / "report.html").write_text(page, encoding="utf-8")
         if "pdf" in formats:
@@ -83,7 +81,7 @@ def write_outputs(
         say("writing the files for 3D Slicer")
         write_mrml(study, folder, name, formats)
     if "fhir" in formats:
-        bundle = fhir_bundle(study, provenance["created"], __version__)
+        bundle = fhir_bundle(study)
         (folder / "fhir.json").write_text(json.dumps(bundle, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     if "dicom" in formats:
         from .dicom import write_dicom

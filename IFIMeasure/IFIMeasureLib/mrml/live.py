@@ -349,7 +349,7 @@ def follow_studies(
     """
 
     def examinations() -> list[Examination]:
-        return [examination_of(live.update(progress=progress), live.nodes.name, live.nodes.contrast) for live in lives]
+        return [examination_of(live.update(progress=progress), live.nodes.name) for live in lives]
 
     changes = follow_up(examinations(), wcv_percent)  # refuses what must not be compared before anything long begins
     if not together:

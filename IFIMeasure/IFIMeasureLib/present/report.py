@@ -5,11 +5,10 @@ It names no patient unless that is asked for. All text from outside is escaped.
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..anatomy.reference_values import reference_rows, statements
 from ..measuring.measurements import MEASUREMENTS, measurement
 from ..study.follow_up import Changes
+from ..study.provenance import Provenance
 from ..study.result import StudyResult
 from ..values import Measured, NotMeasurable, Result, Side
 from .bones import bones_picture
@@ -21,16 +20,13 @@ from .tables import finding_rows, landmark_rows
 from .text import number_text, unit_text
 
 
-def report_html(
-    study: StudyResult, provenance: dict[str, Any], identified: bool = False, changes: Changes | None = None
-) -> str:
+def report_html(study: StudyResult, identified: bool = False, changes: Changes | None = None) -> str:
     """Return the report as an HTML document.
 
-    :param provenance: what ``study.json`` holds of versions, inputs and options.
     :param identified: whether the patient's name and id stand in it, where the image has them.
     :param changes: against earlier examinations of the same person, or None.
     """
-    body = ["<h1>Ischiofemoral impingement: measurements</h1>", f'<p class="quiet">{_header(study, provenance)}</p>']
+    body = ["<h1>Ischiofemoral impingement: measurements</h1>", f'<p class="quiet">{_header(study)}</p>']
     if identified and study.volume is not None:
         known = [study.volume.tags.get(key, "").replace("^", " ").strip() for key in ("PatientName", "PatientID")]
         body.insert(
@@ -86,11 +82,11 @@ def report_html(
     body.append("<h2>Not measurable, and why</h2>" + _reasons(study))
     body.append("<h2>Landmarks</h2>" + _landmarks(study))
     body.append("<h2>How the values are defined</h2>" + _definitions())
-    body.append("<h2>Made with</h2>" + _versions(provenance))
+    body.append("<h2>Made with</h2>" + _versions(study.provenance))
     return document_html("IFIMeasure report", body)
 
 
-def _header(study: StudyResult, provenance: dict[str, Any]) -> str:
+def _header(study: StudyResult) -> str:
     parts = []
     subject = study.subject
     if subject.sex:
@@ -99,12 +95,12 @@ def _header(study: StudyResult, provenance: dict[str, Any]) -> str:
         parts.append(f"{subject.age_years:.0f} years")
     if study.date:
         parts.append(f"examined {study.date}")
-    series = provenance.get("series", {})
-    if series.get("description"):
-        parts.append(f"series {series.get('number', '')}: {series['description']}")
+    series = study.provenance.series
+    if series is not None and series.description:
+        parts.append(f"series {series.number}: {series.description}")
     grid = study.bones.grid
     parts.append(
-        f"segmentation {study.bones.path.name}, {grid.plane_name}, {' × '.join(f'{s:.3g}' for s in grid.spacing)} mm"
+        f"segmentation {study.provenance.name_of('segmentation')}, {grid.plane_name}, {' × '.join(f'{s:.3g}' for s in grid.spacing)} mm"
     )
     return " · ".join(escaped(p) for p in parts)
 
@@ -126,14 +122,15 @@ def _muscle(study: StudyResult) -> list[str]:
             if not isinstance(n, NotMeasurable) and n.fat_histogram is not None
         )
         parts.append(figure_html(histogram_picture(counts, source)))
-    if study.muscle_origins:
+    origins = study.provenance.muscle_origins
+    if origins:
         words = {
             "segment": "a segment that was given",
             "image": "the image and the attachment corners",
             "drawn slices": "drawn slices, filled between",
         }
         parts.append(
-            f'<p class="quiet">From {"; ".join(f"{words.get(origin, origin)} ({side.value})" for side, origin in study.muscle_origins.items())}.</p>'
+            f'<p class="quiet">From {"; ".join(f"{words.get(origin, origin)} ({side.value})" for side, origin in origins.items())}.</p>'
         )
     if study.findings:
         rows = [row for row in finding_rows(study.findings, study.hips) if row["value"]]
@@ -231,9 +228,7 @@ def _definitions() -> str:
     )
 
 
-def _versions(provenance: dict[str, Any]) -> str:
-    versions = ", ".join(f"{escaped(k)} {escaped(v)}" for k, v in provenance.get("versions", {}).items())
-    inputs = "".join(
-        f"<li>{escaped(i['name'])}: SHA-256 {escaped(i['sha256'][:16])}…</li>" for i in provenance.get("inputs", [])[:6]
-    )
+def _versions(provenance: Provenance) -> str:
+    versions = ", ".join(f"{escaped(k)} {escaped(v)}" for k, v in provenance.versions.items())
+    inputs = "".join(f"<li>{escaped(of.name)}: SHA-256 {escaped(of.sha256[:16])}…</li>" for of in provenance.inputs)
     return f'<p class="quiet">{versions}</p><ul class="quiet">{inputs}</ul>'

@@ -114,7 +114,7 @@ def read_examination(document: dict[str, Any], name: str, date: str | None = Non
     """
     day = parse_date(date or str(document.get("date", "")), name)
     try:
-        grid, subject, series, options = (document[key] for key in ("segmentation", "subject", "series", "options"))
+        grid, subject, series = (document[key] for key in ("segmentation", "subject", "series"))
         spacing = [float(v) for v in grid["spacing_mm"]]
         values, reasons = {}, {}
         for row in document["measurements"]:
@@ -130,8 +130,8 @@ def read_examination(document: dict[str, Any], name: str, date: str | None = Non
             age_years=subject.get("age_years"),
             plane=str(grid["plane"]),
             spacing_mm=(spacing[0], spacing[1], spacing[2]),
-            series=str(series.get("description", "")),
-            contrast=options.get("contrast") or "",
+            series=str((series or {}).get("description", "")),
+            contrast=str(document["contrast"]),
             values=values,
             reasons=reasons,
         )
@@ -139,13 +139,12 @@ def read_examination(document: dict[str, Any], name: str, date: str | None = Non
         raise IFIMeasureError(f"{name}: its study.json is damaged; measure the study again.") from None
 
 
-def examination_of(study: StudyResult, name: str, contrast: str = "") -> Examination:
+def examination_of(study: StudyResult, name: str) -> Examination:
     """Return what follow-up needs of a measured study.
 
     :raises IFIMeasureError: where its date is not known.
     """
-    grid = study.bones.grid
-    tags = study.volume.tags if study.volume is not None else {}
+    grid, series = study.bones.grid, study.provenance.series
     spacing = grid.spacing.tolist()
     values, reasons = {}, {}
     for definition, side, result in each_result(study):
@@ -163,8 +162,8 @@ def examination_of(study: StudyResult, name: str, contrast: str = "") -> Examina
         age_years=study.subject.age_years,
         plane=grid.plane_name,
         spacing_mm=(spacing[0], spacing[1], spacing[2]),
-        series=tags.get("SeriesDescription", "") or tags.get("ProtocolName", ""),
-        contrast=contrast,
+        series=series.description if series is not None else "",
+        contrast=study.provenance.contrast,
         values=values,
         reasons=reasons,
     )

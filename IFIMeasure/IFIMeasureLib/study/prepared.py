@@ -31,7 +31,8 @@ from ..placement.hip_bone import find_on_hip_bone
 from ..placement.placement import Placement
 from ..values import Array, IFIMeasureError, NotMeasurable, Side, iso_date
 from .placing import pelvis_frame, place_landmarks, refuse_other_side, unplaced
-from .result import HipResult, MuscleOrigin, Progress, StudyResult, refuse_without_trochanter
+from .provenance import MuscleOrigin, Provenance
+from .result import HipResult, Progress, StudyResult, refuse_without_trochanter
 from .spaces_of_hip import Bones, HipSpaces, add_derived, measure_spaces, thick_slices_note, what_spaces_hang_on
 from .structures import check_match, check_sides, masks_by_side
 
@@ -61,6 +62,8 @@ class PreparedStudy:
     """A study whose bones have been read, checked and searched once; :meth:`measure` is then quick.
 
     :param sides: the sides to measure; one that has no bones is told in the result, unless it was the only one asked for.
+    :param provenance: of the inputs, where more is known than they tell by themselves (:meth:`.Provenance.of`): options,
+        or what a study that was measured before says of its first inputs.
     :raises IFIMeasureError: where the input contradicts itself, or no side has bones; one sentence.
     """
 
@@ -72,6 +75,7 @@ class PreparedStudy:
         sides: tuple[Side, ...] = (Side.RIGHT, Side.LEFT),
         subject: Subject | None = None,
         progress: Progress | None = None,
+        provenance: Provenance | None = None,
     ) -> None:
         say = progress or (lambda text: None)
         self.segmentation, self.structures, self.volume = segmentation, structures, volume
@@ -106,7 +110,7 @@ class PreparedStudy:
         self._spaces: dict[Side, tuple[object, HipSpaces]] = {}
         self._muscles: dict[Side, tuple[object, MuscleNumbers]] = {}
         self._muscle_notes: dict[Side, str] = {}
-        self._origins: dict[Side, MuscleOrigin] = {}
+        self.provenance = provenance or Provenance.of(segmentation, structures, volume)
         self.findings: Findings = {}
         self.date = iso_date(volume.tags.get("StudyDate", "")) if volume is not None else ""
         self.images: MuscleImages | None = None
@@ -141,7 +145,7 @@ class PreparedStudy:
             landmarks, found = placed[side]
             hip = HipData(
                 side, dict(landmarks), {}, bones.fields, found.head_radius_mm, self.subject, frame, frame_name,
-                source=f"segmentation {self.segmentation.path.name}", notes=thick_slices_note(self.segmentation.grid),
+                source=f"segmentation {self.provenance.name_of('segmentation') or self.segmentation.path.name}", notes=thick_slices_note(self.segmentation.grid),
             )  # fmt: skip
             key = what_spaces_hang_on(landmarks)
             known = self._spaces.get(side)
@@ -169,8 +173,14 @@ class PreparedStudy:
         }
         return StudyResult(
             hips, measure_pair(data), self.absent, self.subject, self.segmentation, self.structures, self.volume, [*self.notes, *self._muscle_notes.values()], draft,
-            self.images, muscles, {side: self._origins.get(side, "segment") for side in muscles}, self.findings, self.date,
+            self.images, muscles, self._provenance(muscles), self.findings, self.date,
         )  # fmt: skip
+
+    def _provenance(self, sides: Iterable[Side]) -> Provenance:
+        """Of results that were just measured, with the muscles of these sides."""
+        known = self.provenance.muscle_origins
+        origins: dict[Side, MuscleOrigin] = {side: known.get(side, "segment") for side in sides}
+        return replace(self.provenance, muscle_origins=origins).now()
 
     def _muscle(
         self, bones: Bones, landmarks: LandmarkSet, spaces: HipSpaces, draft: bool
@@ -236,7 +246,7 @@ class PreparedStudy:
         bones.turned["quadratus_femoris"] = SideFrame(side).mask_to_side(mask)
         self.structures.setdefault(Structure("quadratus_femoris", side), [])
         self._muscles.pop(side, None)
-        self._origins[side] = origin
+        self.provenance = self.provenance.with_muscle(side, origin)
 
     def segment_muscles(
         self, landmarks: dict[Side, LandmarkSet], strokes: Strokes | None = None, anew: Collection[Side] = ()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 from ..anatomy.findings import Findings
 from ..anatomy.landmarks import LandmarkSet
@@ -16,11 +15,9 @@ from ..measuring.measurements import MEASUREMENTS, MeasurementDefinition
 from ..measuring.spaces import Space
 from ..muscle.numbers import MuscleImages, MuscleNumbers
 from ..values import IFIMeasureError, NotMeasurable, Result, Side
+from .provenance import Provenance
 
 Progress = Callable[[str], None]
-
-
-MuscleOrigin = Literal["segment", "image", "drawn slices", "image, with other examinations"]
 
 
 @dataclass
@@ -41,7 +38,7 @@ class StudyResult:
     :param segmentation: None where landmarks alone were measured.
     :param images: those that told fat and edema of the muscle, or None.
     :param muscles: numbers of each side's muscle, where it has a segment.
-    :param muscle_origins: where the muscle of each side came from; sides without one are absent.
+    :param provenance: inputs, series, options, contrast, where the muscle of each side came from.
     :param findings: of a reader; copied, never computed.
     :param date: of the examination, ISO 8601; empty where it is not known.
     :param draft: whether the spaces were read from coarse surfaces while a point was dragged.
@@ -58,7 +55,7 @@ class StudyResult:
     draft: bool = False
     images: MuscleImages | None = None
     muscles: dict[Side, MuscleNumbers | NotMeasurable] = field(default_factory=dict)
-    muscle_origins: dict[Side, MuscleOrigin] = field(default_factory=dict)
+    provenance: Provenance = field(default_factory=Provenance)
     findings: Findings = field(default_factory=dict)
     date: str = ""
 
