@@ -16,7 +16,7 @@ from IFIMeasureLib.anatomy.reference_values import reference_rows
 from IFIMeasureLib.anatomy.structures import definitions
 from IFIMeasureLib.anatomy.terminology import terminology_document
 from IFIMeasureLib.export.collect import wide_columns
-from IFIMeasureLib.measuring.measurements import MEASUREMENTS
+from IFIMeasureLib.measuring.registry import MEASUREMENTS
 from IFIMeasureLib.present.tables import (
     FINDING_COLUMNS,
     HISTOGRAM_COLUMNS,

@@ -697,7 +697,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def _showDefinition(self):
         """Say what the chosen measurement means, and how its value compares."""
         from IFIMeasureLib.gui.panel_tables import describe
-        from IFIMeasureLib.measuring.measurements import measurement
+        from IFIMeasureLib.measuring.registry import measurement
 
         chosen = self.measurementTable.chosen
         if chosen is None:

@@ -521,7 +521,7 @@ def _muscle_images(options: argparse.Namespace, volume: Any) -> Any:
 
 def _summary(study: Any) -> None:
     from ..anatomy.reference_values import statements
-    from ..measuring.measurements import MEASUREMENTS
+    from ..measuring.registry import MEASUREMENTS
     from ..present.tables import summary_rows
 
     rows = [
@@ -753,7 +753,7 @@ def _write_beside(path: Path, text: str) -> None:
 def _demo(options: argparse.Namespace) -> int:
     from ..export import study_files, whole
     from ..images.frames import SideFrame
-    from ..measuring.measurements import MEASUREMENTS
+    from ..measuring.registry import MEASUREMENTS
     from ..measuring.spaces import Space
     from ..synthetic.phantom import Phantom
     from ..synthetic.sample import write_sample_study

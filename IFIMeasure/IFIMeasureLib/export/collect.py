@@ -13,7 +13,7 @@ from typing import Any
 
 from ..anatomy.findings import FINDINGS
 from ..files.results import read_document
-from ..measuring.measurements import MEASUREMENTS
+from ..measuring.registry import MEASUREMENTS
 from ..present.csv_text import write_rows
 from ..present.tables import MEASUREMENT_COLUMNS
 from ..values import IFIMeasureError

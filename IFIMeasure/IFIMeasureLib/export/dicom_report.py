@@ -13,7 +13,7 @@ from .. import __version__
 from ..anatomy.findings import finding
 from ..anatomy.structures import SIDE_CODES
 from ..images.grid import LPS_TO_RAS
-from ..measuring.measurements import MeasurementDefinition
+from ..measuring.definition import MeasurementDefinition
 from ..study.result import StudyResult, each_result
 from ..values import IFIMeasureError, Measured, Side
 from .dicom_sources import HIP_JOINT, MANUFACTURER, MODEL, dicom_code, series_number_of

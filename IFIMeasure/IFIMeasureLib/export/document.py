@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from ..anatomy.landmarks import landmark_definitions
-from ..measuring.measurements import MEASUREMENTS
+from ..measuring.registry import MEASUREMENTS
 from ..present.tables import landmark_rows, measurement_rows, profile_rows
 from ..study.result import StudyResult
 

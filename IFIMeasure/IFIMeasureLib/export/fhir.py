@@ -13,7 +13,8 @@ from typing import Any
 from .. import __version__
 from ..anatomy.findings import FINDINGS
 from ..anatomy.structures import SIDE_CODES
-from ..measuring.measurements import MEASUREMENTS, MeasurementDefinition
+from ..measuring.definition import MeasurementDefinition
+from ..measuring.registry import MEASUREMENTS
 from ..study.result import StudyResult, each_result
 from ..values import Measured, NotMeasurable, Result, Side
 

@@ -15,7 +15,8 @@ from ..anatomy.findings import FINDINGS, FindingDefinition, Findings, finding
 from ..anatomy.landmarks import Landmark, LandmarkSet, LandmarkStatus, landmark_definitions
 from ..anatomy.reference_values import statements
 from ..anatomy.structures import Structure, definitions
-from ..measuring.measurements import MEASUREMENTS, MeasurementDefinition
+from ..measuring.definition import MeasurementDefinition
+from ..measuring.registry import MEASUREMENTS
 from ..present.text import change_texts, number_text, unit_text
 from ..study.result import StudyResult
 from ..values import Measured, Side

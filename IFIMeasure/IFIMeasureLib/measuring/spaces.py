@@ -34,12 +34,17 @@ _COARSE_PLANES = 4
 _COARSE_REACH_MM = 55.0
 
 
+SPACES = {"ifs": "Ischiofemoral space", "qfs": "Quadratus femoris space"}
+"""The spaces of a hip, by id, with their titles."""
+
+
 @dataclass(frozen=True)
 class ProfilePoint:
     """The space in one axial plane.
 
     :param level_mm: superior coordinate of the plane, RAS millimeter.
-    :param slice_number: zero-based index along S of the segmentation's slice in that plane; None for a cut between slices.
+    :param slice_number: zero-based index along S of the segmentation's slice in that plane; None for a cut between
+        slices.
     :param distance_mm: the space; None where one of the structures is not in the plane.
     :param medial_point: (3,) on the ischium or hamstring tendon, side frame.
     :param lateral_point: (3,) on the lesser trochanter or iliopsoas tendon, side frame.
@@ -54,7 +59,7 @@ class ProfilePoint:
 
 @dataclass(frozen=True)
 class Space:
-    """One space of one side: the axial profile, the smallest of it and the 3D minimum (each None where it cannot be had)."""
+    """One space of one side: the axial profile, the smallest of it, the 3D minimum; None for what cannot be had."""
 
     profile: tuple[ProfilePoint, ...]
     axial: ProfilePoint | None
@@ -66,7 +71,7 @@ class Space:
 
 
 def axial_levels(grid: Grid, tip: Array, head_radius_mm: float | None) -> tuple[list[tuple[float, int | None]], bool]:
-    """Levels through the lesser trochanter as (superior coordinate, slice number), and whether they are acquired slices.
+    """Levels through the lesser trochanter as (superior coordinate, slice number), and whether they are acquired.
 
     Axial images give their own slices; where these are thin, the two ends of the trochanter are added, so that
     the result does not hang on which slice happens to be the last. Other images are cut every millimeter.
@@ -167,7 +172,7 @@ def coarse_space(
 
 
 class _CoarsePart:
-    """The part of a coarse surface in a box. Its sections and points are cut out of the whole bone's, which are kept from step to step."""
+    """The part of a coarse surface in a box; cut out of the whole bone's sections and points, which are kept."""
 
     def __init__(self, bone: BoneField, low: Array, high: Array) -> None:
         self._bone, self._low, self._high = bone, low, high

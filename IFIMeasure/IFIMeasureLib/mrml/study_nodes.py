@@ -46,7 +46,8 @@ from ..images.frames import SideFrame
 from ..images.grid import Grid
 from ..images.masks import Mask, Volume
 from ..images.surface import triangulated
-from ..measuring.measurements import MEASUREMENTS, MeasurementDefinition
+from ..measuring.definition import MeasurementDefinition
+from ..measuring.registry import MEASUREMENTS
 from ..measuring.spaces import Space
 from ..muscle.numbers import MuscleImages, fat_fraction_map, muscle_images
 from ..muscle.strokes import Strokes

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..anatomy.reference_values import ReferenceRow
-from ..measuring.measurements import measurement
+from ..measuring.registry import measurement
 from ..measuring.spaces import Space
 from ..study.result import StudyResult
 from ..values import Side

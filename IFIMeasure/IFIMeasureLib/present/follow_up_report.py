@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..measuring.measurements import measurement
+from ..measuring.registry import measurement
 from ..study.follow_up import Changes
 from ..values import Side
 from .charts import trend_picture

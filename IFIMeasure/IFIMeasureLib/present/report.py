@@ -6,7 +6,7 @@ It names no patient unless that is asked for. All text from outside is escaped.
 from __future__ import annotations
 
 from ..anatomy.reference_values import reference_rows, statements
-from ..measuring.measurements import MEASUREMENTS, measurement
+from ..measuring.registry import MEASUREMENTS, measurement
 from ..study.follow_up import Changes
 from ..study.provenance import Provenance
 from ..study.result import StudyResult

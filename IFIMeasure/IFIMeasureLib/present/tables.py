@@ -15,7 +15,7 @@ from ..anatomy.landmarks import landmark_definitions
 from ..anatomy.reference_values import statements
 from ..images.frames import SideFrame
 from ..images.grid import LPS_TO_RAS
-from ..measuring.measurements import MEASUREMENTS, measurement
+from ..measuring.registry import MEASUREMENTS, measurement
 from ..measuring.spaces import Space
 from ..study.result import StudyResult
 from ..values import Measured, NotMeasurable, Result, Side

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..measuring.measurements import measurement
+from ..measuring.registry import measurement
 
 
 def number_text(value: float, decimals: int) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..measuring.measurements import MEASUREMENTS, measurement
+from ..measuring.registry import MEASUREMENTS, measurement
 from ..values import IFIMeasureError, Measured, iso_date
 from .repeatability import Repeatability, repeatability_coefficient
 from .result import StudyResult, each_result

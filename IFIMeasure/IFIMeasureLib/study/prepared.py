@@ -16,7 +16,8 @@ from ..anatomy.structures import Structure
 from ..images.frames import SideFrame
 from ..images.masks import Mask, Segmentation, SegmentRef, Volume
 from ..images.surface import refined_patch
-from ..measuring.measurements import HipData, measure_hip, measure_pair
+from ..measuring.definition import HipData
+from ..measuring.evaluation import measure_hip, measure_pair
 from ..measuring.spaces import Space
 from ..muscle.masks import fill_between, on_grid, resampled, split_joint
 from ..muscle.numbers import MuscleImages, MuscleNumbers, muscle_numbers, with_images
@@ -162,8 +163,9 @@ class PreparedStudy:
                 hip, bones.turned, spaces.iliopsoas_point, frozenset() if fill else unplaced((person or {}).get(side))
             )
             data[side] = hip
+        measured = {side: measure_hip(d) for side, d in data.items()}
         hips = {
-            side: HipResult(side, d.landmarks, d.spaces, measure_hip(d), self.bones[side].masks)
+            side: HipResult(side, d.landmarks, d.spaces, measured[side], self.bones[side].masks)
             for side, d in data.items()
         }
         muscles = {
@@ -172,7 +174,7 @@ class PreparedStudy:
             if {"quadratus_femoris", "gemelli_quadratus_femoris"} & self.bones[side].masks.keys()
         }
         return StudyResult(
-            hips, measure_pair(data), self.absent, self.subject, self.segmentation, self.structures, self.volume, [*self.notes, *self._muscle_notes.values()], draft,
+            hips, measure_pair(data, measured), self.absent, self.subject, self.segmentation, self.structures, self.volume, [*self.notes, *self._muscle_notes.values()], draft,
             self.images, muscles, self._provenance(muscles), self.findings, self.date,
         )  # fmt: skip
 
@@ -351,8 +353,9 @@ def measure_landmarks(landmarks: dict[Side, LandmarkSet], subject: Subject | Non
         side: HipData(side, dict(points), {"ifs": reason, "qfs": reason}, {}, None, about, frame, frame_name)
         for side, points in landmarks.items()
     }
-    hips = {side: HipResult(side, d.landmarks, d.spaces, measure_hip(d)) for side, d in data.items()}
-    return StudyResult(hips, measure_pair(data), {}, about, None, {}, None, [])
+    measured = {side: measure_hip(d) for side, d in data.items()}
+    hips = {side: HipResult(side, d.landmarks, d.spaces, measured[side]) for side, d in data.items()}
+    return StudyResult(hips, measure_pair(data, measured), {}, about, None, {}, None, [])
 
 
 def _partial_volume(region: SearchRegion, levels: Levels, mask: Mask) -> float | None:

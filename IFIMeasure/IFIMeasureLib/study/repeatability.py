@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..measuring.measurements import MEASUREMENTS
+from ..measuring.registry import MEASUREMENTS
 from ..values import Array, IFIMeasureError
 
 INPUT_COLUMNS = ("subject", "measurement", "value")

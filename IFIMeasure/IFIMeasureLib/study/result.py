@@ -11,7 +11,8 @@ from ..anatomy.landmarks import LandmarkSet
 from ..anatomy.reference_values import Subject
 from ..anatomy.structures import Structure
 from ..images.masks import Mask, Segmentation, SegmentRef, Volume
-from ..measuring.measurements import MEASUREMENTS, MeasurementDefinition
+from ..measuring.definition import MeasurementDefinition
+from ..measuring.registry import MEASUREMENTS
 from ..measuring.spaces import Space
 from ..muscle.numbers import MuscleImages, MuscleNumbers
 from ..values import IFIMeasureError, NotMeasurable, Result, Side

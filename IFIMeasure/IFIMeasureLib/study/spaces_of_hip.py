@@ -13,7 +13,7 @@ from ..images.frames import SideFrame
 from ..images.grid import Grid
 from ..images.masks import Mask
 from ..images.surface import closest_on_segments, refined_patch
-from ..measuring.measurements import HipData
+from ..measuring.definition import HipData
 from ..measuring.spaces import ProfilePoint, Space, axial_levels, coarse_space, measure_space
 from ..placement.bone_field import BoneField
 from ..placement.placement import Placement

@@ -16,7 +16,7 @@ from conftest import pdf_can_be_made
 from IFIMeasureLib.cli.main import main
 from IFIMeasureLib.export.collect import wide_columns
 from IFIMeasureLib.export.workbook import write_workbook
-from IFIMeasureLib.measuring.measurements import MEASUREMENTS
+from IFIMeasureLib.measuring.registry import MEASUREMENTS
 
 
 @pytest.fixture(scope="module")
@@ -286,7 +286,7 @@ def test_one_study_has_the_same_values_in_every_format(demo, tmp_path):
 
     from fhir.resources.bundle import Bundle
     from IFIMeasureLib.export.dicom_report import show_report
-    from IFIMeasureLib.measuring.measurements import measurement
+    from IFIMeasureLib.measuring.registry import measurement
     from IFIMeasureLib.present.text import number_text, unit_text
 
     if not pdf_can_be_made():

@@ -23,7 +23,7 @@ from IFIMeasureLib.anatomy.landmarks import landmark_definitions  # noqa: E402
 from IFIMeasureLib.export.dicom_report import show_report  # noqa: E402
 from IFIMeasureLib.files.dicom_series import read_series, scan_folder  # noqa: E402
 from IFIMeasureLib.images.masks import Volume  # noqa: E402
-from IFIMeasureLib.measuring.measurements import MEASUREMENTS  # noqa: E402
+from IFIMeasureLib.measuring.registry import MEASUREMENTS  # noqa: E402
 from IFIMeasureLib.mrml.sample_scene import add_sample_bones  # noqa: E402
 from IFIMeasureLib.mrml.scene import create_scene  # noqa: E402
 from IFIMeasureLib.mrml.volumes import add_volume  # noqa: E402

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from IFIMeasureLib.anatomy.landmarks import Landmark, empty_landmarks, landmark_definitions
 from IFIMeasureLib.images.frames import SideFrame
-from IFIMeasureLib.measuring.measurements import MEASUREMENTS, HipData, measure_hip, measure_pair
-from IFIMeasureLib.values import Measured, NotMeasurable, Side, point3
+from IFIMeasureLib.measuring.definition import HipData
+from IFIMeasureLib.measuring.evaluation import measure_hip, measure_pair
+from IFIMeasureLib.measuring.registry import MEASUREMENTS
+from IFIMeasureLib.values import Measured, NotMeasurable, Result, Side, point3
 
 
 def hip(side: Side, **points: tuple[float, float, float]) -> HipData:
@@ -56,13 +58,15 @@ def test_a_knee_moved_forward_or_outward_is_flexed_or_abducted(side, name, knee)
     assert measure_hip(hip(side, **moved))[name].value == pytest.approx(10.0)
 
 
+def pair(hips: dict[Side, HipData]) -> dict[str, Result]:
+    return measure_pair(hips, {side: measure_hip(data) for side, data in hips.items()})
+
+
 def test_the_intertuberous_distance_needs_both_sides():
     right = hip(Side.RIGHT, ischial_tuberosity_lowest=(50.0, -20.0, -80.0))
     left = hip(Side.LEFT, ischial_tuberosity_lowest=(47.0, -16.0, -80.0))
-    assert measure_pair({Side.RIGHT: right, Side.LEFT: left})["intertuberous_distance"].value == pytest.approx(
-        np.hypot(97, 4)
-    )
-    assert "both sides" in measure_pair({Side.RIGHT: right})["intertuberous_distance"].reason
+    assert pair({Side.RIGHT: right, Side.LEFT: left})["intertuberous_distance"].value == pytest.approx(np.hypot(97, 4))
+    assert "both sides" in pair({Side.RIGHT: right})["intertuberous_distance"].reason
 
 
 def test_nothing_placed_gives_reasons_and_no_number():

@@ -190,7 +190,8 @@ def test_a_study_reports_its_muscle_and_refuses_the_volume_of_one_that_is_cut_of
         assert isinstance(hip.results["qf_fat_fraction"], NotMeasurable)
     left, right = (study.hips[s].results["qf_volume"].value for s in (Side.LEFT, Side.RIGHT))
     assert study.paired["qf_volume_asymmetry"].value == pytest.approx(200 * (left - right) / (left + right))
-    from IFIMeasureLib.measuring.measurements import HipData, measure_hip
+    from IFIMeasureLib.measuring.definition import HipData
+    from IFIMeasureLib.measuring.evaluation import measure_hip
 
     mask = study.hips[Side.LEFT].masks["quadratus_femoris"]
     cut = muscle_numbers(Mask(mask.array, mask.grid, frozenset({(2, -1)})))
@@ -290,7 +291,8 @@ def test_images_in_and_out_of_phase_give_water_and_fat_and_swapped_ones_are_told
 
 
 def test_a_single_slice_gives_sections_but_no_volume():
-    from IFIMeasureLib.measuring.measurements import HipData, measure_hip
+    from IFIMeasureLib.measuring.definition import HipData
+    from IFIMeasureLib.measuring.evaluation import measure_hip
 
     mask = block((1.0, 1.0, 40.0))
     results = measure_hip(

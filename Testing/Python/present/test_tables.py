@@ -7,7 +7,7 @@ import io
 
 import numpy as np
 import pytest
-from IFIMeasureLib.measuring.measurements import MEASUREMENTS
+from IFIMeasureLib.measuring.registry import MEASUREMENTS
 from IFIMeasureLib.present.csv_text import csv_text
 from IFIMeasureLib.present.tables import MEASUREMENT_COLUMNS, PROFILE_COLUMNS, lps_text, measurement_rows, profile_rows
 from IFIMeasureLib.values import Side
