@@ -1,10 +1,14 @@
-"""Charts: profile along the slices, fat histogram, trends, values beside published ones."""
+"""Charts: profile along the slices, fat histogram, trends, values beside published ones.
+
+Right and left differ by color and by form (filled or solid against open or dashed), so that they stay apart in gray.
+"""
 
 from __future__ import annotations
 
 import datetime
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,14 +17,85 @@ from ..measuring.registry import measurement
 from ..measuring.spaces import Space
 from ..study.result import StudyResult
 from ..values import Side
-from .picture import Picture, svg_document
+from .picture import Drawing, Picture, Point
 
 SIDE_HEX = {Side.RIGHT: "#b35900", Side.LEFT: "#005a9c"}
 
+_GRID = "#dddddd"
+_QUIET = "#555555"
+_DOTTED = "2 4"
+_DASHED = "7 4"
+
+_WIDTH = 760.0
+_LEGEND = 150.0
+"""Room for the legend at the right."""
+
+_BOTTOM = 44.0
+"""Room below for the numbers and the name of the horizontal axis."""
+
+_ROW = 17.0
+"""Height of a published group's row."""
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """Where values of an axis lie in the drawing: ``low`` at the pixel ``start``, ``high`` at ``end``."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def at(self, value: float) -> float:
+        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
+
+
+# -- the profile along the slices ---------------------------------------------------------------------------------
+
 
 def profile_picture(study: StudyResult, cutoffs: dict[str, float]) -> Picture | None:
-    """Plot the spaces along the axial planes, offset from the tip of the lesser trochanter; cutoffs as dotted lines."""
-    series = []
+    """Plot the spaces along the axial planes, offset from the tip of the lesser trochanter.
+
+    :param cutoffs: of spaces, by name, millimeter; drawn as dotted lines.
+    :returns: None where no space was measured.
+    """
+    curves = _profile_curves(study)
+    if not curves:
+        return None
+    drawing = Drawing(_WIDTH, 320.0)
+    drawing.background("white")
+    offsets = [offset for curve in curves for offset, _ in curve.points]
+    distances = [distance for curve in curves for _, distance in curve.points]
+    highest = 10.0 * np.ceil((max(*distances, *cutoffs.values()) + 3.0) / 10.0)
+    across = _Axis(min(offsets) - 1.0, max(offsets) + 1.0, 52.0, _WIDTH - _LEGEND)
+    up = _Axis(0.0, float(highest), drawing.height - _BOTTOM, 12.0)
+    _profile_grid(drawing, across, up)
+    for space, cutoff in cutoffs.items():
+        y = up.at(cutoff)
+        drawing.line((across.start, y), (across.end, y), _QUIET, dash=_DOTTED)
+        drawing.text(f"{space.upper()} cutoff {cutoff:g} mm", (across.end + 6.0, y + 4.0), 12, fill="#333333")
+    for number, curve in enumerate(curves):
+        places = [(across.at(offset), up.at(distance)) for offset, distance in curve.points]
+        dash = None if curve.space == "ifs" else _DASHED
+        _curve(drawing, places, curve.side, dash, 6.0)
+        _legend_line(drawing, number, f"{curve.space.upper()} {curve.side.value}", curve.side, dash)
+    middle = 0.5 * (across.start + across.end)
+    drawing.text("above the tip of the lesser trochanter (mm)", (middle, drawing.height - 8.0), 13, "middle")
+    _vertical_title(drawing, "space (mm)")
+    return drawing.picture("Space in each axial plane through the lesser trochanter; dots: right, squares: left.")
+
+
+@dataclass(frozen=True)
+class _ProfileCurve:
+    """One space of one side: pairs of level above the trochanter's tip and distance, millimeter."""
+
+    side: Side
+    space: str
+    points: list[Point]
+
+
+def _profile_curves(study: StudyResult) -> list[_ProfileCurve]:
+    curves = []
     for side, hip in study.hips.items():
         tip = hip.landmarks["lesser_trochanter_tip"].position_ras_mm
         for name, space in hip.spaces.items():
@@ -28,100 +103,57 @@ def profile_picture(study: StudyResult, cutoffs: dict[str, float]) -> Picture | 
                 continue
             points = [(p.level_mm - tip[2], p.distance_mm) for p in space.profile if p.distance_mm is not None]
             if points:
-                series.append((side, name, points))
-    if not series:
-        return None
-    width, height, left, bottom = 760.0, 320.0, 52.0, 44.0
-    values = [v for _, _, points in series for _, v in points]
-    offsets = [u for _, _, points in series for u, _ in points]
-    top_value = 10.0 * np.ceil((max(*values, *cutoffs.values()) + 3.0) / 10.0)
-    low, high = min(offsets) - 1.0, max(offsets) + 1.0
+                curves.append(_ProfileCurve(side, name, points))
+    return curves
 
-    def px(u: float, v: float) -> tuple[float, float]:
-        return left + (u - low) / (high - low) * (width - left - 150.0), height - bottom - v / top_value * (
-            height - bottom - 12.0
-        )
 
-    parts = ['<rect width="760" height="320" fill="white"/>']
-    for v in np.arange(0.0, top_value + 1e-6, 10.0 if top_value > 30 else 5.0):
-        (x0, y0), (x1, _) = px(low, v), px(high, v)
-        parts.append(f'<line x1="{x0:.1f}" y1="{y0:.1f}" x2="{x1:.1f}" y2="{y0:.1f}" stroke="#dddddd"/>')
-        parts.append(f'<text x="{left - 8}" y="{y0 + 4:.1f}" text-anchor="end" font-size="12">{v:g}</text>')
-    for u in np.arange(np.ceil(low / 5) * 5, high, 5.0):
-        x0, y0 = px(u, 0.0)
-        parts.append(f'<text x="{x0:.1f}" y="{y0 + 17:.1f}" text-anchor="middle" font-size="12">{u:g}</text>')
-    for name, cutoff in cutoffs.items():
-        (x0, y0), (x1, _) = px(low, cutoff), px(high, cutoff)
-        parts.append(
-            f'<line x1="{x0:.1f}" y1="{y0:.1f}" x2="{x1:.1f}" y2="{y0:.1f}" stroke="#555555" stroke-dasharray="2 4"/>'
-        )
-        parts.append(
-            f'<text x="{x1 + 6:.1f}" y="{y0 + 4:.1f}" font-size="12" fill="#333333">{name.upper()} cutoff {cutoff:g} mm</text>'
-        )
-    for index, (side, name, points) in enumerate(series):
-        path = " ".join("{:.1f},{:.1f}".format(*px(u, v)) for u, v in points)
-        dash = "" if name == "ifs" else ' stroke-dasharray="7 4"'
-        color = SIDE_HEX[side]
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2"{dash}/>')
-        for u, v in points:
-            cx, cy = px(u, v)
-            mark = (
-                f'<circle cx="{cx:.1f}" cy="{cy:.1f}" r="3" fill="{color}"/>'
-                if side is Side.RIGHT
-                else f'<rect x="{cx - 3:.1f}" y="{cy - 3:.1f}" width="6" height="6" fill="white" stroke="{color}" stroke-width="1.5"/>'
-            )
-            parts.append(mark)
-        ly = 22.0 + 18.0 * index
-        parts.append(
-            f'<line x1="{width - 140}" y1="{ly}" x2="{width - 108}" y2="{ly}" stroke="{color}" stroke-width="2"{dash}/>'
-        )
-        parts.append(f'<text x="{width - 102}" y="{ly + 4}" font-size="12">{name.upper()} {side.value}</text>')
-    parts.append(
-        f'<text x="{(left + width - 150) / 2:.0f}" y="{height - 8}" text-anchor="middle" font-size="13">above the tip of the lesser trochanter (mm)</text>'
-    )
-    parts.append(
-        f'<text x="14" y="{height / 2:.0f}" text-anchor="middle" font-size="13" transform="rotate(-90 14 {height / 2:.0f})">space (mm)</text>'
-    )
-    caption = "Space in each axial plane through the lesser trochanter; dots: right, squares: left."
-    return Picture(caption, svg_document(width, height, parts, caption))
+def _profile_grid(drawing: Drawing, across: _Axis, up: _Axis) -> None:
+    step = 10.0 if up.high > 30 else 5.0
+    for distance in np.arange(0.0, up.high + 1e-6, step):
+        y = up.at(distance)
+        drawing.line((across.start, y), (across.end, y), _GRID)
+        drawing.text(f"{distance:g}", (across.start - 8.0, y + 4.0), 12, "end")
+    for offset in np.arange(np.ceil(across.low / 5) * 5, across.high, 5.0):
+        drawing.text(f"{offset:g}", (across.at(offset), up.start + 17.0), 12, "middle")
+
+
+# -- the histogram of the fat fraction ----------------------------------------------------------------------------
 
 
 def histogram_picture(counts: dict[Side, tuple[int, ...]], source: str) -> Picture:
-    """Draw which share of each muscle's voxels has which fat fraction, in twentieths."""
-    width, height, left, bottom = 760.0, 220.0, 52.0, 44.0
+    """Draw which share of each muscle's voxels has which fat fraction.
+
+    :param counts: of voxels in each twentieth from 0 to 1, by side.
+    :param source: what the fat fraction was read from, in words.
+    """
+    drawing = Drawing(_WIDTH, 220.0)
+    drawing.background("white")
     shares = {side: np.array(of, float) / max(sum(of), 1) for side, of in counts.items()}
-    top = max(0.1, *(float(of.max()) for of in shares.values()))
-    parts = [f'<rect width="{width:.0f}" height="{height:.0f}" fill="white"/>']
-    step = (width - left - 150.0) / 20.0
-    for index, (side, of) in enumerate(shares.items()):
-        for n, share in enumerate(of):
-            tall = share / top * (height - bottom - 14.0)
-            x = left + n * step + index * step / len(shares)
-            fill = SIDE_HEX[side] if side is Side.RIGHT else "white"
-            parts.append(
-                f'<rect x="{x:.1f}" y="{height - bottom - tall:.1f}" width="{0.9 * step / len(shares):.1f}" height="{tall:.1f}" fill="{fill}" stroke="{SIDE_HEX[side]}"/>'
-            )
-        y = 22.0 + 18.0 * index
+    highest = max(0.1, *(float(of.max()) for of in shares.values()))
+    across = _Axis(0.0, 20.0, 52.0, _WIDTH - _LEGEND)
+    up = _Axis(0.0, highest, drawing.height - _BOTTOM, 14.0)
+    step = (across.end - across.start) / 20.0
+    width = step / len(shares)
+    for number, (side, of) in enumerate(shares.items()):
         fill = SIDE_HEX[side] if side is Side.RIGHT else "white"
-        parts.append(
-            f'<rect x="{width - 140}" y="{y - 10}" width="12" height="12" fill="{fill}" stroke="{SIDE_HEX[side]}"/>'
-        )
-        parts.append(f'<text x="{width - 120}" y="{y}" font-size="12">{side.value}</text>')
+        for n, share in enumerate(of):
+            corner = (across.start + n * step + number * width, up.at(share))
+            drawing.rectangle(corner, 0.9 * width, up.start - up.at(share), fill, stroke=SIDE_HEX[side])
+        y = 22.0 + 18.0 * number
+        drawing.rectangle((_WIDTH - 140.0, y - 10.0), 12, 12, fill, stroke=SIDE_HEX[side])
+        drawing.text(side.value, (_WIDTH - 120.0, y), 12)
     for percent in range(0, 101, 10):
-        parts.append(
-            f'<text x="{left + percent / 5 * step:.1f}" y="{height - bottom + 16:.1f}" text-anchor="middle" font-size="12">{percent}</text>'
-        )
-    for share in (0.0, top / 2, top):
-        y = height - bottom - share / top * (height - bottom - 14.0)
-        parts.append(f'<text x="{left - 8}" y="{y + 4:.1f}" text-anchor="end" font-size="12">{100 * share:.0f}</text>')
-    parts.append(
-        f'<text x="{left + 10 * step:.0f}" y="{height - 8:.0f}" text-anchor="middle" font-size="13">fat fraction (%)</text>'
+        drawing.text(f"{percent}", (across.at(percent / 5), up.start + 16.0), 12, "middle")
+    for share in (0.0, highest / 2, highest):
+        drawing.text(f"{100 * share:.0f}", (across.start - 8.0, up.at(share) + 4.0), 12, "end")
+    drawing.text("fat fraction (%)", (across.at(10.0), drawing.height - 8.0), 13, "middle")
+    _vertical_title(drawing, "voxels (%)")
+    return drawing.picture(
+        f"Fat fraction of the voxels of the quadratus femoris; filled: right, open: left. From {source}."
     )
-    parts.append(
-        f'<text x="14" y="{height / 2:.0f}" text-anchor="middle" font-size="13" transform="rotate(-90 14 {height / 2:.0f})">voxels (%)</text>'
-    )
-    caption = f"Fat fraction of the voxels of the quadratus femoris; filled: right, open: left. From {source}."
-    return Picture(caption, svg_document(width, height, parts, caption))
+
+
+# -- a measurement over time --------------------------------------------------------------------------------------
 
 
 def trend_picture(
@@ -132,122 +164,123 @@ def trend_picture(
 ) -> Picture:
     """Plot a measurement over the dates of the examinations, with the measurement error of the first as a band.
 
-    :param repeatability: from the first value to the change that measurement error alone can make; None where it is not known.
+    :param repeatability: from the first value to the change that measurement error alone can make; None where it is
+        not known.
     """
-    width, height, left, bottom = 760.0, 260.0, 58.0, 44.0
-    days = [day.toordinal() for of in points.values() for day, _ in of]
-    first_day, last_day = min(days), max(days)
-    span = max(last_day - first_day, 1)
+    drawing = Drawing(_WIDTH, 260.0)
+    drawing.background("white")
+    days = sorted({day.toordinal() for of in points.values() for day, _ in of})
+    across = _Axis(days[0], days[0] + max(days[-1] - days[0], 1), 72.0, _WIDTH - 164.0)
     bands = {side: (of[0][1], repeatability(of[0][1])) for side, of in points.items() if repeatability is not None}
-    values = [v for of in points.values() for _, v in of] + [v + s * d for v, d in bands.values() for s in (-1, 1)]
+    ends = [value + sign * change for value, change in bands.values() for sign in (-1, 1)]
+    values = [value for of in points.values() for _, value in of] + ends
     low, high = min(values), max(values)
     pad = 0.12 * max(high - low, 0.02 * abs(high), 1e-6)
-    low, high = low - pad, high + pad
-
-    def px(day: int, v: float) -> tuple[float, float]:
-        return left + 14.0 + (day - first_day) / span * (width - left - 178.0), height - bottom - (v - low) / (
-            high - low
-        ) * (height - bottom - 14.0)
-
-    parts = [f'<rect width="{width:.0f}" height="{height:.0f}" fill="white"/>']
+    up = _Axis(low - pad, high + pad, drawing.height - _BOTTOM, 14.0)
     for side, (value, change) in bands.items():
-        (x0, y0), (x1, y1) = px(first_day, value + change), px(last_day, value - change)
-        parts.append(
-            f'<rect x="{x0:.1f}" y="{y0:.1f}" width="{x1 - x0:.1f}" height="{y1 - y0:.1f}" fill="{SIDE_HEX[side]}" fill-opacity="0.10" stroke="{SIDE_HEX[side]}" stroke-dasharray="2 4"/>'
+        _error_band(
+            drawing, side, (across.at(days[0]), up.at(value + change)), (across.at(days[-1]), up.at(value - change))
         )
-    for v in np.linspace(low + pad, high - pad, 5):
-        x, y = px(first_day, float(v))
-        parts.append(f'<text x="{left}" y="{y + 4:.1f}" text-anchor="end" font-size="12">{v:.3g}</text>')
-    for day in sorted(set(days)):
-        x, y = px(day, low)
-        parts.append(f'<line x1="{x:.1f}" y1="14" x2="{x:.1f}" y2="{height - bottom:.1f}" stroke="#dddddd"/>')
-        parts.append(
-            f'<text x="{x:.1f}" y="{height - bottom + 16:.1f}" text-anchor="middle" font-size="12">{datetime.date.fromordinal(day).isoformat()}</text>'
-        )
-    for index, (side, of) in enumerate(points.items()):
-        color = SIDE_HEX[side]
-        places = [px(day.toordinal(), v) for day, v in of]
-        dash = "" if side is Side.RIGHT else ' stroke-dasharray="7 4"'
-        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2"{dash}/>')
-        for x, y in places:
-            parts.append(
-                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{color}"/>'
-                if side is Side.RIGHT
-                else f'<rect x="{x - 4:.1f}" y="{y - 4:.1f}" width="8" height="8" fill="white" stroke="{color}" stroke-width="1.5"/>'
-            )
-        parts.append(
-            f'<line x1="{width - 140}" y1="{22 + 18 * index}" x2="{width - 108}" y2="{22 + 18 * index}" stroke="{color}" stroke-width="2"{dash}/>'
-        )
-        parts.append(f'<text x="{width - 102}" y="{26 + 18 * index}" font-size="12">{side.value}</text>')
-    parts.append(
-        f'<text x="14" y="{height / 2:.0f}" text-anchor="middle" font-size="13" transform="rotate(-90 14 {height / 2:.0f})">{html.escape(unit.strip() or "value")}</text>'
-    )
-    band = "; shaded: what measurement error alone can make of the first value" if bands else ""
-    caption = f"{title} over time (dots: right, squares: left{band})."
-    return Picture(caption, svg_document(width, height, parts, caption))
+    for value in np.linspace(low, high, 5):
+        drawing.text(f"{value:.3g}", (58.0, up.at(float(value)) + 4.0), 12, "end")
+    for day in days:
+        x = across.at(day)
+        drawing.line((x, up.end), (x, up.start), _GRID)
+        drawing.text(datetime.date.fromordinal(day).isoformat(), (x, up.start + 16.0), 12, "middle")
+    for number, (side, of) in enumerate(points.items()):
+        dash = None if side is Side.RIGHT else _DASHED
+        _curve(drawing, [(across.at(day.toordinal()), up.at(value)) for day, value in of], side, dash, 8.0)
+        _legend_line(drawing, number, side.value, side, dash)
+    _vertical_title(drawing, unit.strip() or "value")
+    about = "; shaded: what measurement error alone can make of the first value" if bands else ""
+    return drawing.picture(f"{title} over time (dots: right, squares: left{about}).")
+
+
+def _error_band(drawing: Drawing, side: Side, upper_left: Point, lower_right: Point) -> None:
+    width, height = lower_right[0] - upper_left[0], lower_right[1] - upper_left[1]
+    color = SIDE_HEX[side]
+    drawing.rectangle(upper_left, width, height, color, fill_opacity=0.1, stroke=color, stroke_dasharray=_DOTTED)
+
+
+# -- values beside published ones ---------------------------------------------------------------------------------
 
 
 def scale_picture(measurement_id: str, values: dict[Side, float], rows: list[ReferenceRow]) -> Picture:
-    """Draw published means ± SD and cutoffs on one scale with the measured values of both sides."""
+    """Draw published means ± SD and cutoffs on one scale with the measured values, all in millimeter."""
     drawn = [row for row in rows if row.cutoff_mm is not None or (row.mean_mm is not None and row.sd_mm is not None)]
     cutoffs = sorted({(row.cutoff_mm, row.study) for row in rows if row.cutoff_mm is not None})
-    top = max(
-        [
-            *(row.mean_mm + 1.3 * row.sd_mm for row in drawn if row.mean_mm is not None and row.sd_mm is not None),
-            *values.values(),
-            *(c[0] for c in cutoffs),
-        ],
-        default=40.0,
-    )
-    width, left = 760.0, 225.0
-    height = 62.0 + 17.0 * len(drawn)
-
-    def px(v: float) -> float:
-        return left + v / (1.08 * top) * (width - left - 20.0)
-
-    parts = [f'<rect width="{width}" height="{height}" fill="white"/>']
-    for index, row in enumerate(drawn):
-        y = 40.0 + 17.0 * index
-        who = {"F": ", women", "M": ", men", None: ""}[row.sex]
-        gray = "#666666" if row.group == "control" else "#111111"
-        parts.append(
-            f'<text x="{left - 10}" y="{y + 4}" text-anchor="end" font-size="12">{html.escape(row.study)}, {row.group}{who}</text>'
-        )
-        if row.mean_mm is not None and row.sd_mm is not None:
-            x0, x1, thick = px(row.mean_mm - row.sd_mm), px(row.mean_mm + row.sd_mm), 2 if row.group == "control" else 5
-            parts.append(
-                f'<line x1="{x0:.1f}" y1="{y}" x2="{x1:.1f}" y2="{y}" stroke="{gray}" stroke-width="{thick}"/>'
-            )
-            fill = "white" if row.group == "control" else gray
-            parts.append(
-                f'<circle cx="{px(row.mean_mm):.1f}" cy="{y}" r="4" fill="{fill}" stroke="{gray}" stroke-width="1.5"/>'
-            )
-        if row.cutoff_mm is not None:
-            cx = px(row.cutoff_mm)
-            parts.append(
-                f'<path d="M{cx:.1f} {y - 5}L{cx + 5:.1f} {y}L{cx:.1f} {y + 5}L{cx - 5:.1f} {y}Z" fill="white" stroke="#555555" stroke-width="1.5"/>'
-            )
+    upper_ends = [row.mean_mm + 1.3 * row.sd_mm for row in drawn if row.mean_mm is not None and row.sd_mm is not None]
+    top = max([*upper_ends, *values.values(), *(cutoff for cutoff, _ in cutoffs)], default=40.0)
+    drawing = Drawing(_WIDTH, 62.0 + _ROW * len(drawn))
+    drawing.background("white")
+    across = _Axis(0.0, 1.08 * top, 225.0, _WIDTH - 20.0)
+    for number, row in enumerate(drawn):
+        _published(drawing, row, 40.0 + _ROW * number, across)
+    bottom = drawing.height - 22.0
     for cutoff, study in cutoffs:
-        assert cutoff is not None
-        parts.append(
-            f'<line x1="{px(cutoff):.1f}" y1="28" x2="{px(cutoff):.1f}" y2="{height - 22}" stroke="#555555" stroke-dasharray="2 4"><title>{html.escape(study)}</title></line>'
-        )
+        x = across.at(cutoff)
+        name = f"<title>{html.escape(study)}</title>"
+        drawing.add("line", name, x1=x, y1=28, x2=x, y2=bottom, stroke=_QUIET, stroke_dasharray=_DOTTED)
     for side, value in values.items():
-        parts.append(
-            f'<line x1="{px(value):.1f}" y1="22" x2="{px(value):.1f}" y2="{height - 22}" stroke="{SIDE_HEX[side]}" stroke-width="2.5"/>'
-        )
-        anchor, shift = (
-            ("start", 3)
-            if (side is Side.LEFT and len(values) > 1 and value >= values[Side.RIGHT])
-            or (side is Side.RIGHT and value >= max(values.values()))
-            else ("end", -3)
-        )
-        parts.append(
-            f'<text x="{px(value) + shift:.1f}" y="16" text-anchor="{anchor}" font-size="13" fill="{SIDE_HEX[side]}">{side.value} {value:.1f}</text>'
-        )
-    step = 5.0 if top < 60 else 10.0
-    for v in np.arange(0.0, 1.05 * top, step):
-        parts.append(f'<text x="{px(v):.1f}" y="{height - 6}" text-anchor="middle" font-size="11">{v:g}</text>')
-    caption = f"{measurement(measurement_id).title} in mm beside published groups (mean ± SD; thick: impingement, thin: control; diamonds and dotted lines: cutoffs)."
-    return Picture(caption, svg_document(width, height, parts, caption))
+        x = across.at(value)
+        drawing.line((x, 22.0), (x, bottom), SIDE_HEX[side], 2.5)
+        anchor, shift = ("start", 3.0) if _is_right_of_the_other(side, values) else ("end", -3.0)
+        drawing.text(f"{side.value} {value:.1f}", (x + shift, 16.0), 13, anchor, fill=SIDE_HEX[side])
+    for tick in np.arange(0.0, 1.05 * top, 5.0 if top < 60 else 10.0):
+        drawing.text(f"{tick:g}", (across.at(tick), drawing.height - 6.0), 11, "middle")
+    return drawing.picture(
+        f"{measurement(measurement_id).title} in mm beside published groups"
+        " (mean ± SD; thick: impingement, thin: control; diamonds and dotted lines: cutoffs)."
+    )
+
+
+def _published(drawing: Drawing, row: ReferenceRow, y: float, across: _Axis) -> None:
+    """One published group: its name, mean ± SD and cutoff."""
+    control = row.group == "control"
+    gray = "#666666" if control else "#111111"
+    who = {"F": ", women", "M": ", men", None: ""}[row.sex]
+    drawing.text(f"{row.study}, {row.group}{who}", (across.start - 10.0, y + 4.0), 12, "end")
+    if row.mean_mm is not None and row.sd_mm is not None:
+        low, high = across.at(row.mean_mm - row.sd_mm), across.at(row.mean_mm + row.sd_mm)
+        drawing.line((low, y), (high, y), gray, 2 if control else 5)
+        fill = "white" if control else gray
+        drawing.circle((across.at(row.mean_mm), y), 4, fill, stroke=gray, stroke_width=1.5)
+    if row.cutoff_mm is not None:
+        x = across.at(row.cutoff_mm)
+        diamond = f"M{x:.1f} {y - 5}L{x + 5:.1f} {y}L{x:.1f} {y + 5}L{x - 5:.1f} {y}Z"
+        drawing.add("path", d=diamond, fill="white", stroke=_QUIET, stroke_width=1.5)
+
+
+def _is_right_of_the_other(side: Side, values: dict[Side, float]) -> bool:
+    """Whether a side's text goes to the right of its line, away from the other's; that of the left side where equal."""
+    if side is Side.RIGHT:
+        return values[side] >= max(values.values())
+    return len(values) > 1 and values[side] >= values[Side.RIGHT]
+
+
+# -- what several charts have -------------------------------------------------------------------------------------
+
+
+def _curve(drawing: Drawing, places: Iterable[Point], side: Side, dash: str | None, size: float) -> None:
+    """A line with its points: dots for the right side, open squares for the left."""
+    places = list(places)
+    color = SIDE_HEX[side]
+    drawing.polyline(places, color, 2, dash)
+    for x, y in places:
+        if side is Side.RIGHT:
+            drawing.circle((x, y), 0.5 * size, color)
+        else:
+            corner = (x - 0.5 * size, y - 0.5 * size)
+            drawing.rectangle(corner, size, size, "white", stroke=color, stroke_width=1.5)
+
+
+def _legend_line(drawing: Drawing, number: int, text: str, side: Side, dash: str | None) -> None:
+    y = 22.0 + 18.0 * number
+    drawing.line((_WIDTH - 140.0, y), (_WIDTH - 108.0, y), SIDE_HEX[side], 2, dash)
+    drawing.text(text, (_WIDTH - 102.0, y + 4.0), 12)
+
+
+def _vertical_title(drawing: Drawing, text: str) -> None:
+    """The name of the vertical axis, upward along the left edge."""
+    middle = 0.5 * drawing.height
+    drawing.text(text, (14.0, middle), 13, "middle", transform=f"rotate(-90 14 {middle:.0f})")

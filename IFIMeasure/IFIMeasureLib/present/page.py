@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 from typing import Any
 
@@ -33,8 +32,4 @@ def escaped(value: Any) -> str:
 
 
 def figure_html(picture: Picture) -> str:
-    content = (
-        picture.svg
-        or f'<img alt="{escaped(picture.caption)}" src="data:image/png;base64,{base64.b64encode(picture.png).decode()}">'
-    )
-    return f"<figure>{content}<figcaption>{escaped(picture.caption)}</figcaption></figure>"
+    return f"<figure>{picture.svg}<figcaption>{escaped(picture.caption)}</figcaption></figure>"
