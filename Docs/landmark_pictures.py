@@ -1,4 +1,4 @@
-"""Draw the small pictures that the panel shows, from the phantom: one a landmark, and the sample's thumbnail.
+"""Draw the small pictures that the panel shows, from the phantom: one a landmark it places, and the sample's thumbnail.
 
 python Docs/landmark_pictures.py
 """
@@ -77,7 +77,7 @@ def thumbnail() -> np.ndarray:
 
 
 def main() -> int:
-    """Write one picture a landmark, and the thumbnail."""
+    """Write one picture a landmark that the program places, and the thumbnail."""
     folder = Path(__file__).resolve().parents[1] / "IFIMeasure" / "Resources" / "Icons" / "Landmarks"
     folder.mkdir(parents=True, exist_ok=True)
     (folder.parent / "IFIHipPhantom.png").write_bytes(png_bytes(thumbnail().astype(np.uint8)))
@@ -89,7 +89,8 @@ def main() -> int:
             for low, high, paint in ((6.5, 9.5, (255, 255, 255)), (0.0, 6.5, (200, 0, 0))):
                 picture[(away >= low) & (away < high)] = paint
             (folder / f"{key}.png").write_bytes(png_bytes(picture.astype(np.uint8)))
-    missing = [key for key in landmark_definitions() if not (folder / f"{key}.png").exists()]
+    placed = [definition.id for definition in landmark_definitions().values() if not definition.by_hand]
+    missing = [key for key in placed if not (folder / f"{key}.png").exists()]
     if missing:
         print(f"no picture of {', '.join(missing)}")
     return 1 if missing else 0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from IFIMeasureLib.anatomy import landmarks
 from IFIMeasureLib.images.masks import Segmentation, SegmentRef
 from IFIMeasureLib.study.prepared import measure_study
 from IFIMeasureLib.study.result import StudyResult
@@ -33,6 +35,24 @@ def label_map_file(phantom: Phantom, tmp_path_factory: pytest.TempPathFactory) -
     grid = sample_grid((0.9, 0.9, 3.0))
     write_label_map(path, phantom.label_map(grid), grid, phantom.label_names())
     return path
+
+
+@pytest.fixture
+def with_landmarks(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A function that adds entries to the file of landmarks, for the length of a test."""
+    kept = (landmarks.landmark_definitions, landmarks.parse_label)
+    content = landmarks.read_json(landmarks.DEFINITION_FILE)
+
+    def add(*entries: dict[str, Any]) -> None:
+        more = {"landmarks": [*content["landmarks"], *entries]}
+        monkeypatch.setattr(landmarks, "read_json", lambda name: more)
+        for function in kept:
+            function.cache_clear()
+
+    yield add
+    monkeypatch.undo()
+    for function in kept:
+        function.cache_clear()
 
 
 @pytest.fixture(scope="session")

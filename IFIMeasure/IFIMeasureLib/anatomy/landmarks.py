@@ -9,11 +9,13 @@ import enum
 import functools
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..resources import read_json
 from ..values import Array, IFIMeasureError, Side
+from .structures import definitions
 
 
 class LandmarkStatus(enum.Enum):
@@ -37,19 +39,31 @@ MARKED_MISSING = "marked as not identifiable by a person."
 """Reason of a landmark that a person marked as missing without a word."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LandmarkDefinition:
-    """One landmark: its id, title, code (scheme, value, meaning), and how to find it.
+    """One landmark. In the definition file, all but ``id``, ``title`` and ``how`` may be left out.
 
-    It lies on the surface of the structure ``on`` or, where not ``surface``, in it.
+    :param how: how to find it.
+    :param code: scheme, value, meaning; a private one where no standard has any.
+    :param on: id of the structure it lies on, so that a point near its surface is drawn to it; empty where on none.
+    :param surface: whether it lies on the structure's surface, or else within.
+    :param by_hand: whether persons alone place it: the program does not look for it.
     """
 
     id: str
     title: str
-    code: tuple[str, str, str]
     how: str
-    on: str
-    surface: bool
+    code: tuple[str, str, str]
+    on: str = ""
+    surface: bool = True
+    by_hand: bool = True
+
+    @property
+    def why_missing(self) -> str:
+        """The reason where it was not placed, and nothing more is known."""
+        if self.by_hand:
+            return "it is placed by hand only, and nobody has placed it."
+        return f"no {self.on} was found to place it on."
 
 
 @dataclass(frozen=True)
@@ -115,15 +129,64 @@ LandmarkSet = dict[str, Landmark]
 """All landmarks of one side, by id, in the order of the definition file."""
 
 
+DEFINITION_FILE = "Definitions/landmarks.json"
+"""Below ``Resources``."""
+
+_FIELDS = {"id", "title", "how", "code", "on", "surface", "placed"}
+_PLACED = ("by hand", "by program")
+
+
 @functools.lru_cache(maxsize=None)
 def landmark_definitions() -> dict[str, LandmarkDefinition]:
-    """Return every landmark's definition by id, in their fixed order. Do not change what is returned."""
-    return {
-        entry["id"]: LandmarkDefinition(
-            entry["id"], entry["title"], tuple(entry["code"]), entry["how"], entry["on"], entry["surface"]
-        )
-        for entry in read_json("Definitions/landmarks.json")["landmarks"]
-    }
+    """Return every landmark's definition by id, in their fixed order. Do not change what is returned.
+
+    :raises IFIMeasureError: where the definition file is wrong.
+    """
+    found: dict[str, LandmarkDefinition] = {}
+    for entry in read_json(DEFINITION_FILE)["landmarks"]:
+        definition = _definition(entry)
+        for other in found.values():
+            if _plain(definition.id) == _plain(other.id) or _plain(definition.title) == _plain(other.title):
+                raise IFIMeasureError(
+                    f"{DEFINITION_FILE}: {other.id!r} and {definition.id!r} have one id or one title."
+                )
+        found[definition.id] = definition
+    return found
+
+
+def _definition(entry: dict[str, Any]) -> LandmarkDefinition:
+    """A landmark as the definition file says it; what may be left out is filled in."""
+    name = entry.get("id", entry)
+    for wrong, sentence in (
+        (entry.keys() - _FIELDS, f"it may hold {', '.join(sorted(_FIELDS))}, and nothing else."),
+        ({"id", "title", "how"} - entry.keys(), "it needs an id, a title and how to find it."),
+        (not re.fullmatch(r"[a-z][a-z0-9_]*", str(name)), "its id must be of small letters, digits and underscores."),
+        (entry.get("placed", _PLACED[0]) not in _PLACED, f"it must be placed {' or '.join(_PLACED)}."),
+        (
+            entry.get("on", "") not in ("", *definitions()),
+            f"there is no structure {entry.get('on')!r} it could lie on.",
+        ),
+        (len(entry.get("code", ("",) * 3)) != 3, "its code must be scheme, value and meaning."),
+        (not 0 < len(entry.get("title", "")) <= 64, "its title must have 1 to 64 characters, for DICOM."),
+    ):
+        if wrong:
+            raise IFIMeasureError(f"{DEFINITION_FILE}: landmark {name!r}: {sentence}")
+    title: str = entry["title"]
+    scheme, value, meaning = entry.get("code", ("99IFIMEASURE", entry["id"].upper(), title))
+    return LandmarkDefinition(
+        id=entry["id"],
+        title=title,
+        how=entry["how"],
+        code=(scheme, value, meaning),
+        on=entry.get("on", ""),
+        surface=entry.get("surface", True),
+        by_hand=entry.get("placed", _PLACED[0]) == _PLACED[0],
+    )
+
+
+def _plain(text: str) -> str:
+    """Words alone, for comparing: small letters and digits, one blank between words."""
+    return re.sub(r"[^a-z0-9]+", " ", text.lower()).strip()
 
 
 def empty_landmarks() -> LandmarkSet:
@@ -140,12 +203,12 @@ def landmark_label(side: Side, landmark_id: str) -> str:
 @functools.lru_cache(maxsize=256)
 def parse_label(label: str) -> tuple[Side, str] | None:
     """Return the side and id that a control point's label (or ``left lesser_trochanter_tip``) means; None for others."""
-    words = re.sub(r"[^a-z0-9]+", " ", label.lower()).split()
+    words = _plain(label).split()
     if not words or words[0] not in ("left", "right", "l", "r"):
         return None
     plain = " ".join(words[1:])
     for definition in landmark_definitions().values():
-        if plain in (re.sub(r"[^a-z0-9]+", " ", definition.title.lower()).strip(), definition.id.replace("_", " ")):
+        if plain in (_plain(definition.title), _plain(definition.id)):
             return (Side.LEFT if words[0].startswith("l") else Side.RIGHT), definition.id
     return None
 

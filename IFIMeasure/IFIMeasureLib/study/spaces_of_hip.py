@@ -215,4 +215,4 @@ def add_derived(data: HipData, turned: dict[str, Mask], iliopsoas_point: Array |
         put("iliopsoas_tendon_posteromedial", None, no_tendon)
     for key, definition in landmark_definitions().items():
         if data.landmarks[key].status is LandmarkStatus.UNDEFINED and key not in leave:
-            data.landmarks[key] = Landmark.missing(f"no {definition.on} was found to place it on.")
+            data.landmarks[key] = Landmark.missing(definition.why_missing)

@@ -660,10 +660,12 @@ def test_a_full_or_forbidden_folder_leaves_nothing(tmp_path, capsys, monkeypatch
 
 
 def test_the_template_has_every_landmark_of_both_sides_unplaced(tmp_path, capsys):
+    from IFIMeasureLib.anatomy.landmarks import landmark_definitions
+
     path = tmp_path / "template.mrk.json"
     assert main(["landmarks", "--output", str(path)]) == 0
     points = json.loads(path.read_text())["markups"][0]["controlPoints"]
-    assert len(points) == 32 and {p["positionStatus"] for p in points} == {"undefined"}
+    assert len(points) == 2 * len(landmark_definitions()) and {p["positionStatus"] for p in points} == {"undefined"}
     assert main(["landmarks", "--output", str(path)]) == 1
     assert "--force" in capsys.readouterr().err
 

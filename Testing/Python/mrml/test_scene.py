@@ -52,14 +52,14 @@ def test_landmarks_keep_order_position_and_state_through_slicers_file(headless, 
 
 def test_slicer_reads_the_template_with_every_point_undefined(headless, tmp_path):
     path = tmp_path / "template.mrk.json"
-    from IFIMeasureLib.anatomy.landmarks import empty_landmarks
+    from IFIMeasureLib.anatomy.landmarks import empty_landmarks, landmark_definitions
 
     path.write_text(json.dumps(markups_document({side: empty_landmarks() for side in Side}, "IFI landmarks")))
     node = headless.scene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode")
     storage = headless.scene.AddNewNodeByClass("vtkMRMLMarkupsJsonStorageNode")
     storage.SetFileName(str(path))
     assert storage.ReadData(node)
-    assert node.GetNumberOfControlPoints() == 32
+    assert node.GetNumberOfControlPoints() == 2 * len(landmark_definitions())
     assert node.GetNumberOfDefinedControlPoints() == 0
     assert node.GetNthControlPointLabel(4) == "Right lesser trochanter tip"
 
