@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,10 @@ from ..anatomy.findings import finding
 from ..anatomy.structures import SIDE_CODES
 from ..images.grid import LPS_TO_RAS
 from ..measuring.definition import MeasurementDefinition
+from ..measuring.units import unit_of
 from ..study.result import StudyResult, each_result
 from ..values import IFIMeasureError, Measured, Side
 from .dicom_sources import HIP_JOINT, MANUFACTURER, MODEL, dicom_code, series_number_of
-
-_UNITS = {
-    "mm": Code("mm", "UCUM", "millimeter"),
-    "deg": Code("deg", "UCUM", "degree"),
-    "mL": Code("mL", "UCUM", "milliliter"),
-    "mm2": Code("mm2", "UCUM", "square millimeter"),
-    "%": Code("%", "UCUM", "percent"),
-    "1": Code("1", "UCUM", "no units"),
-    "mL/(kg.m)": Code("mL/(kg.m)", "UCUM", "milliliter per kilogram and meter"),
-}
 
 
 def dicom_report(
@@ -103,11 +95,9 @@ def _group(
     import highdicom as hd
 
     where = f"{definition.id} {side.value if side is not None else 'both'}"
-    method = dicom_code(
-        ("99IFIMEASURE", f"METHOD_{definition.id.upper()}"[:16], _short(result.method or definition.title))
-    )
+    method = dicom_code(method_code(result.method or definition.title))
     measurement = hd.sr.Measurement(
-        name=dicom_code(definition.quantity), value=result.value, unit=_UNITS[definition.unit]
+        name=dicom_code(definition.quantity), value=result.value, unit=unit_code(definition.unit)
     )
     common: dict[str, Any] = {
         "tracking_identifier": hd.sr.TrackingIdentifier(uid=hd.UID(), identifier=where),
@@ -116,7 +106,7 @@ def _group(
         "measurements": [measurement],
         "method": method,
     }
-    segment = numbers.get(("quadratus_femoris", side)) if side is not None and definition.id.startswith("qf_") else None
+    segment = numbers.get((definition.structure, side)) if side is not None and definition.structure else None
     if segment is not None:
         series = hd.sr.SourceSeriesForSegmentation(str(sources[0].SeriesInstanceUID))
         reference = hd.sr.ReferencedSegment(
@@ -128,6 +118,17 @@ def _group(
         region = hd.sr.ImageRegion3D(hd.sr.GraphicTypeValues3D.POLYLINE, points, str(sources[0].FrameOfReferenceUID))
         return hd.sr.PlanarROIMeasurementsAndQualitativeEvaluations(referenced_region=region, **common)
     return hd.sr.MeasurementsAndQualitativeEvaluations(**common)
+
+
+def unit_code(unit: str) -> Code:
+    """Return DICOM's code of a UCUM unit."""
+    return Code(unit, "UCUM", _short(unit_of(unit).meaning))
+
+
+def method_code(method: str) -> tuple[str, str, str]:
+    """Return a private code for a method in words: one for each wording, so that no code has two meanings."""
+    meaning = _short(method)
+    return ("99IFIMEASURE", f"M{hashlib.sha256(meaning.encode()).hexdigest()[:12].upper()}", meaning)
 
 
 def _short(text: str) -> str:

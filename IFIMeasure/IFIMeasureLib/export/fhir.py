@@ -18,11 +18,14 @@ from ..measuring.registry import MEASUREMENTS
 from ..study.result import StudyResult, each_result
 from ..values import Measured, NotMeasurable, Result, Side
 
-_SYSTEMS = {
+SYSTEMS = {
     "SCT": "http://snomed.info/sct",
     "DCM": "http://dicom.nema.org/resources/ontology/DCM",
+    "LN": "http://loinc.org",
+    "UCUM": "http://unitsofmeasure.org",
     "99IFIMEASURE": "https://github.com/IFIMeasure/SlicerIFIMeasure/codes",
 }
+"""System of each scheme of codes in DICOM."""
 
 
 _NAMESPACE = uuid.UUID("6f0b1f0e-8f55-5d0a-9a39-5b3a5c1f7a11")
@@ -30,7 +33,7 @@ _NAMESPACE = uuid.UUID("6f0b1f0e-8f55-5d0a-9a39-5b3a5c1f7a11")
 
 def _concept(*codes: tuple[str, str, str], text: str = "") -> dict[str, Any]:
     concept: dict[str, Any] = {
-        "coding": [{"system": _SYSTEMS[scheme], "code": value, "display": meaning} for scheme, value, meaning in codes]
+        "coding": [{"system": SYSTEMS[scheme], "code": value, "display": meaning} for scheme, value, meaning in codes]
     }
     return {**concept, "text": text} if text else concept
 
@@ -95,7 +98,7 @@ def fhir_bundle(study: StudyResult) -> dict[str, Any]:
         (definition, side, NotMeasurable(reason))
         for side, reason in study.absent_sides.items()
         for definition in MEASUREMENTS
-        if definition.compute is not None
+        if not definition.paired
     )
     observations = [
         (f"{definition.id} {side.value if side else 'both'}", _observation(definition, side, result, date))

@@ -18,6 +18,8 @@ from ..files.markups import read_landmarks
 from ..files.results import read_document
 from ..files.segmentations import read_segmentation
 from ..images.masks import Volume
+from ..measuring.definition import Kind
+from ..measuring.registry import MEASUREMENTS
 from ..muscle.numbers import MuscleImages
 from ..muscle.registration import AnotherPersonError
 from ..study.follow_up import Examination, examination_of
@@ -116,8 +118,9 @@ def measured_together(
         study = p.measure(placed_by_person(Path(e.name)))
         again = examination_of(replace(study, date=e.date.isoformat()), e.name)
         found_together = {side.value for side in sides}
-        ids = {key for key in again.values if key[0].startswith("qf_") and key[1] in found_together}
-        kept = {k: v for k, v in e.values.items() if not (k[0].startswith("qf_") and k[1] in found_together)}
+        of_muscle = {m.id for m in MEASUREMENTS if any(of.kind is Kind.MUSCLE for of in MEASUREMENTS.basis(m))}
+        ids = {key for key in again.values if key[0] in of_muscle and key[1] in found_together}
+        kept = {k: v for k, v in e.values.items() if not (k[0] in of_muscle and k[1] in found_together)}
         values = {**kept, **{k: again.values[k] for k in ids}}
         measured.append(replace(e, values=values, reasons={**again.reasons, **e.reasons}))
         write_mrml(study, folder, f"quadratus femoris {e.date.isoformat()}", ("segmentation",))

@@ -173,7 +173,7 @@ class MeasurementTable:
         table.setRowCount(len(MEASUREMENTS))
         for row, definition in enumerate(MEASUREMENTS):
             _cell(table, row, 0, definition.title, definition.definition)
-            if definition.compute is None:
+            if definition.paired:
                 table.setSpan(row, 1, 1, 2)
         _fit(table)
         table.connect("currentCellChanged(int,int,int,int)", self._changed)
@@ -181,7 +181,7 @@ class MeasurementTable:
     def show(self, study: StudyResult | None) -> None:
         """Show the results, or dashes where nothing was measured."""
         for row, definition in enumerate(MEASUREMENTS):
-            for column, side in enumerate(SIDES if definition.compute is not None else (None,), 1):
+            for column, side in enumerate((None,) if definition.paired else SIDES, 1):
                 text, tooltip = describe(definition, side, study)
                 _cell(self._table, row, column, text, tooltip)
 
@@ -192,7 +192,7 @@ class MeasurementTable:
         if not 0 <= row < len(MEASUREMENTS):
             return None
         definition = MEASUREMENTS[row]
-        return definition.id, None if definition.compute is None else SIDES[max(column - 1, 0)]
+        return definition.id, None if definition.paired else SIDES[max(column - 1, 0)]
 
     def _changed(self, row: int, column: int, old_row: int, old_column: int) -> None:
         if self.chosen is not None:
@@ -293,6 +293,6 @@ def describe(definition: MeasurementDefinition, side: Side | None, study: StudyR
         found = statements(definition.id, result.value, study.subject)
         below = [s.text for s in found if s.kind == "cutoff" and s.below]
         lines += [f"{s.text} — {s.row.citation}" for s in found]
-    space = definition.id.startswith(("ifs_", "qfs_"))
+    space = any(m.space is not None for m in MEASUREMENTS.basis(definition))
     text = f"{'≈ ' if study.draft and space else ''}{number_text(result.value, definition.decimals)}{unit_text(result.unit)}"
     return (f"▼ {text}" if below else text), "\n".join(line for line in lines if line)

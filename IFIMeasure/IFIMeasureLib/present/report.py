@@ -6,6 +6,7 @@ It names no patient unless that is asked for. All text from outside is escaped.
 from __future__ import annotations
 
 from ..anatomy.reference_values import reference_rows, statements
+from ..measuring.definition import Kind
 from ..measuring.registry import MEASUREMENTS, measurement
 from ..study.follow_up import Changes
 from ..study.provenance import Provenance
@@ -156,7 +157,7 @@ def _values(study: StudyResult) -> str:
         + "</tr></thead><tbody>"
     ]
     for definition in MEASUREMENTS:
-        if definition.compute is None:
+        if definition.paired:
             cell = _value_cell(study.paired[definition.id], definition.decimals, definition.unit)
             rows.append(
                 f'<tr><td>{escaped(definition.title)}</td><td class="value" colspan="{len(sides)}">{cell}</td></tr>'
@@ -180,7 +181,7 @@ def _values(study: StudyResult) -> str:
                 if where:
                     cell += f'<div class="quiet">{where}</div>'
                 cell += "".join(f'<div class="quiet">{escaped(note)}</div>' for note in result.notes)
-                if definition.id.startswith("femur_"):
+                if definition.kind is Kind.POSE:
                     cell += f'<div class="quiet">{escaped(result.plane)}</div>'
             cells.append(cell + "</td>")
         rows.append(f"<tr><td>{escaped(definition.title)}</td>{''.join(cells)}</tr>")

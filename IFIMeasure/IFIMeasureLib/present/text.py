@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..measuring.registry import measurement
+from ..measuring.units import unit_of
 
 
 def number_text(value: float, decimals: int) -> str:
@@ -12,7 +13,7 @@ def number_text(value: float, decimals: int) -> str:
 
 def unit_text(unit: str) -> str:
     """Return a UCUM unit as people write it behind a number, with its space; empty for numbers without one."""
-    return {"deg": "°", "mm2": " mm²", "1": ""}.get(unit, f" {unit}")
+    return unit_of(unit).text
 
 
 def change_texts(row: dict[str, str]) -> tuple[str, str, str]:

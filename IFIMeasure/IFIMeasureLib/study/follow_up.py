@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..measuring.definition import Followed
 from ..measuring.registry import MEASUREMENTS, measurement
 from ..values import IFIMeasureError, Measured, iso_date
 from .repeatability import Repeatability, repeatability_coefficient
@@ -21,31 +22,6 @@ from .result import StudyResult, each_result
 
 DEFAULT_WCV_PERCENT = 3.6
 """Within-subject coefficient of variation that is assumed where a lab gives none of its own; a repeatability of 10 %."""
-
-
-FOLLOWED = (
-    "qf_volume_partial",
-    "qf_volume",
-    "qf_volume_surface",
-    "qf_lean_volume",
-    "qf_max_area",
-    "qf_max_section",
-    "qf_thickness",
-    "qf_fat_fraction",
-    "ifs_axial",
-    "qfs_axial",
-)
-"""Measurements that are followed over time."""
-
-
-_AGAINST_WCV = (
-    "qf_volume_partial",
-    "qf_volume",
-    "qf_volume_surface",
-    "qf_lean_volume",
-    "qf_max_area",
-    "qf_max_section",
-)
 
 
 FOLLOW_UP_COLUMNS: dict[str, str] = {
@@ -201,7 +177,7 @@ def follow_up(
         _refuse_another_person(first, later)
         warnings += _protocol(first, later)
         for definition in MEASUREMENTS:
-            if definition.id in FOLLOWED:
+            if definition.followed is not Followed.NO:
                 rows += [
                     _row(definition.id, side, first, later, wcv_percent, (own or {}).get(definition.id))
                     for side in ("right", "left")
@@ -292,7 +268,7 @@ def _row(
         )
         if years < 0.5:
             notes.append("less than half a year apart: the annualized change magnifies errors")
-        if measurement_id in _AGAINST_WCV:
+        if definition.followed is Followed.PROPORTIONAL:
             coefficient = (
                 repeatability_coefficient(wcv_percent) if own is None or own.rc_percent is None else own.rc_percent
             )
@@ -301,7 +277,7 @@ def _row(
     if own is not None and not row["verdict"]:
         row["repeatability"] = repr(own.rc)
         row["verdict"] = _verdict(b - a, own.rc)
-    if measurement_id in ("ifs_axial", "qfs_axial"):
+    if definition.posed:
         notes.append("repositioning the leg alone changed the ischiofemoral space by 4 mm or more in 34 % of hips")
     row["notes"] = "; ".join(notes)
     return row

@@ -86,7 +86,7 @@ class StudyResult:
 def each_result(study: StudyResult) -> Iterator[tuple[MeasurementDefinition, Side | None, Result]]:
     """Yield every result of the sides that were measured, with its definition and side (None for measurements of both hips)."""
     for definition in MEASUREMENTS:
-        if definition.compute is None:
+        if definition.paired:
             yield definition, None, study.paired[definition.id]
         else:
             for side, hip in study.hips.items():
