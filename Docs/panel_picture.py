@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Testing" / "Python" / "host"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Testing" / "Python"))
 
-import test_panel
+from host import driver
 from IFIMeasureLib.values import Side
 from PySide6 import QtCore, QtGui, QtWidgets
 
@@ -21,18 +21,18 @@ WIDTH, COLUMNS = 400, 4
 
 def main() -> int:
     """Measure the sample in the panel and draw it."""
-    panel = test_panel.Panel()
+    panel = driver.Panel()
     panel.choose_sample()
     panel.place()
-    panel.ui.landmarkTable.setCurrentCell(test_panel.ROW["lesser_trochanter_tip"], 2)
-    panel.ui.measurementTable.setCurrentCell(test_panel.LINE["ifs_axial"], 2)
+    panel.ui.landmarkTable.setCurrentCell(driver.ROW["lesser_trochanter_tip"], 2)
+    panel.ui.measurementTable.setCurrentCell(driver.LINE["ifs_axial"], 2)
     panel.ui.dateLineEdit.text = "2024-03-01"
     panel.ui.dateLineEdit._raw.editingFinished.emit()
-    second = panel.widget.logic.measure(test_panel.add_sample_bones(panel.scene))
+    second = panel.widget.logic.measure(driver.add_sample_bones(panel.scene))
     second.nodes.date = "2025-03-04"
     panel.ui.followUpButton.click()
     panel.turn()
-    assert panel.value("ifs_axial", Side.LEFT).endswith("mm") and not test_panel.APP.HOST.errors
+    assert panel.value("ifs_axial", Side.LEFT).endswith("mm") and not driver.APP.HOST.errors
     widget: QtWidgets.QWidget = panel.parent._raw
     widget.resize(WIDTH, widget.sizeHint().height())
     widget.show()

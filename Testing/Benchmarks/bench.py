@@ -878,15 +878,15 @@ def live(cases: int) -> None:
     line("drag step of the lesser trochanter's tip, median of 1000", 1000 * float(np.median(seconds)), "ms", 50.0)
     line("drag step of the lesser trochanter's tip, 95th percentile", 1000 * float(np.quantile(seconds, 0.95)), "ms")
     line("nodes that 1000 drag steps left behind", headless.scene.GetNumberOfNodes() - nodes_before, "", 0.0)
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Python" / "host"))
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Python"))
     try:
-        import test_panel
+        from host import driver
     except BaseException as error:  # pytest skips by an exception of its own
         print(f"  the panel: left out, {error}")
         return
-    panel = test_panel.Panel()
+    panel = driver.Panel()
     start = time.perf_counter()
-    test_panel.Panel.open_again(panel)
+    driver.Panel.open_again(panel)
     line("opening the module (stand-in of the application)", 1000 * (time.perf_counter() - start), "ms", 300.0)
     for _ in range(5):
         segmentation = add_sample_bones(panel.scene)
