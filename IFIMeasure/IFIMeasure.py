@@ -158,7 +158,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             SegmentTable,
         )
         from IFIMeasureLib.gui.wheel import WheelGuard
-        from IFIMeasureLib.mrml.study_nodes import RECORD_ATTRIBUTE
+        from IFIMeasureLib.mrml.record import RECORD_ATTRIBUTE
 
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/IFIMeasure.ui"))
@@ -304,7 +304,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onStudyAdded(self, node):
         """A node that was made with the selector's menu becomes a study; other modules' nodes of its class are none."""
-        from IFIMeasureLib.mrml.study_nodes import RECORD_ATTRIBUTE
+        from IFIMeasureLib.mrml.record import RECORD_ATTRIBUTE
 
         node.SetAttribute(*RECORD_ATTRIBUTE)
         self.ui.studySelector.setCurrentNode(node)
@@ -959,7 +959,7 @@ class IFIMeasureLogic(ScriptedLoadableModuleLogic):
         :param together: whether muscles found in the images are found again in all studies together.
         """
         from IFIMeasureLib.mrml.live import follow_studies
-        from IFIMeasureLib.mrml.study_nodes import write_follow_up
+        from IFIMeasureLib.mrml.table_nodes import write_follow_up
 
         changes = follow_studies([self.live(nodes.record) for nodes in self.studies()], wcvPercent, together, progress)
         write_follow_up(self.scene, changes.rows)
@@ -1075,7 +1075,7 @@ class IFIMeasureTest(ScriptedLoadableModuleTest):
         live = self._measured()
         before = live.result.hips[Side.RIGHT].results["neck_shaft_angle"].value
         node = live.nodes.landmark_node(Side.RIGHT)
-        index = live.index(Side.RIGHT, "femoral_neck_center")
+        index = live.nodes.landmark_index(Side.RIGHT, "femoral_neck_center")
         place = [0.0, 0.0, 0.0]
         node.GetNthControlPointPositionWorld(index, place)
         node.SetNthControlPointPositionWorld(index, place[0], place[1], place[2] - 4.0)

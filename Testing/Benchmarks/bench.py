@@ -866,7 +866,7 @@ def live(cases: int) -> None:
     sample = study_of(headless.scene, add_sample_bones(headless.scene))
     sample.place_from_bones()
     node = sample.nodes.landmark_node(Side.LEFT)
-    index = sample.index(Side.LEFT, "lesser_trochanter_tip")
+    index = sample.nodes.landmark_index(Side.LEFT, "lesser_trochanter_tip")
     place = np.array(node.GetNthControlPointPosition(index))
     nodes_before = headless.scene.GetNumberOfNodes()
     seconds = []
@@ -904,7 +904,7 @@ def live(cases: int) -> None:
         seconds.append(time.perf_counter() - start)
     line("switching among 5 measured studies (stand-in), worst of 10", 1000 * max(seconds), "ms", 200.0)
     node = panel.live.nodes.landmark_node(Side.LEFT)
-    index = panel.live.index(Side.LEFT, "lesser_trochanter_tip")
+    index = panel.live.nodes.landmark_index(Side.LEFT, "lesser_trochanter_tip")
     place = np.array(node.GetNthControlPointPosition(index))
     node.InvokeEvent(node.PointStartInteractionEvent)
     observers = len(panel.widget.Observations)

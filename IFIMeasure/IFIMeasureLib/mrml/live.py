@@ -19,7 +19,6 @@ from ..anatomy.landmarks import (
     LandmarkStatus,
     PlacedBy,
     landmark_definitions,
-    landmark_label,
 )
 from ..anatomy.structures import Structure
 from ..images.frames import SideFrame
@@ -28,7 +27,7 @@ from ..study.follow_up import Changes, Examination, examination_of, follow_up
 from ..study.prepared import PreparedStudy, measure_landmarks, segment_muscles_together
 from ..study.result import Progress, StudyResult
 from ..values import IFIMeasureError, Measured, Side, point3
-from .study_nodes import StudyNodes, write_landmark
+from .study_nodes import StudyNodes
 from .views import jump_slices
 
 
@@ -137,28 +136,11 @@ class LiveStudy:
         """Take a landmark away: not placed."""
         if self._taken_up is not None and self._taken_up[:2] == (side, landmark_id):
             self._taken_up = None
-        self._write(side, landmark_id, NOT_PLACED)
+        self.nodes.write_landmark(side, landmark_id, NOT_PLACED)
 
     def mark_missing(self, side: Side, landmark_id: str) -> None:
         """Mark a landmark as looked for and not identifiable."""
-        self._write(side, landmark_id, Landmark.missing(MARKED_MISSING, PlacedBy.PERSON))
-
-    def _write(self, side: Side, landmark_id: str, landmark: Landmark) -> None:
-        node = self.nodes.landmark_node(side)
-        write_landmark(node, self.index(side, landmark_id), landmark_id, landmark)
-
-    def index(self, side: Side, landmark_id: str) -> int:
-        """Number of a landmark's control point.
-
-        :raises IFIMeasureError: where someone has removed or renamed the point.
-        """
-        node = self.nodes.landmark_node(side)
-        index = int(node.GetControlPointIndexByLabel(landmark_label(side, landmark_id)))
-        if index < 0:
-            raise IFIMeasureError(
-                f"{node.GetName()}: the point '{landmark_label(side, landmark_id)}' is no longer in the list; delete the list, and a whole one is made."
-            )
-        return index
+        self.nodes.write_landmark(side, landmark_id, Landmark.missing(MARKED_MISSING, PlacedBy.PERSON))
 
     def snap(self, side: Side, landmark_id: str) -> bool:
         """Move a landmark that a person placed onto the surface of its bone or tendon; returns whether it was moved."""
@@ -168,7 +150,7 @@ class LiveStudy:
         place = self._prepared.snap(side, landmark_id, np.array(landmark.position_ras_mm))
         if place is None or np.linalg.norm(place - landmark.position_ras_mm) < 1e-6:
             return False
-        self._write(side, landmark_id, Landmark.manual(point3(place)))
+        self.nodes.write_landmark(side, landmark_id, Landmark.manual(point3(place)))
         return True
 
     def begin_drag(self) -> None:
@@ -188,7 +170,7 @@ class LiveStudy:
     def start_placing(self, side: Side, landmark_id: str) -> None:
         """Let the next click in a view place a landmark. A point that is there already is taken up and placed anew."""
         node = self.nodes.landmark_node(side)
-        index = self.index(side, landmark_id)
+        index = self.nodes.landmark_index(side, landmark_id)
         self.stop_placing()
         landmark = self.nodes.landmarks(side, strict=False)[landmark_id]
         if node.GetNthControlPointPositionStatus(index) != slicer.vtkMRMLMarkupsNode.PositionUndefined:
@@ -214,7 +196,7 @@ class LiveStudy:
         if taken is None or self.nodes.node(f"landmarks_{taken[0].value}") is None:
             return  # a list that someone has removed is not made anew for it
         if self.nodes.landmarks(taken[0], strict=False)[taken[1]].status is LandmarkStatus.UNDEFINED:
-            self._write(*taken)
+            self.nodes.write_landmark(*taken)
 
     def is_placing(self) -> bool:
         """Whether a click in a view would place one of this study's landmarks."""

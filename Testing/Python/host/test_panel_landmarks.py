@@ -14,7 +14,7 @@ from IFIMeasureLib.values import Side
 def test_a_point_that_is_moved_becomes_one_by_hand_and_is_measured_at_once(placed):
     before = placed.value("neck_shaft_angle", Side.RIGHT)
     node = placed.live.nodes.landmark_node(Side.RIGHT)
-    index = placed.live.index(Side.RIGHT, "femoral_neck_center")
+    index = placed.live.nodes.landmark_index(Side.RIGHT, "femoral_neck_center")
     place = np.array(node.GetNthControlPointPositionWorld(index))
     node.SetNthControlPointPositionWorld(index, *(place + [0, 0, -5.0]))
     placed.turn()
@@ -37,13 +37,13 @@ def test_a_point_that_is_moved_becomes_one_by_hand_and_is_measured_at_once(place
 )
 def test_a_point_placed_on_the_other_hip_is_said_and_gives_no_number(placed, key):
     nodes = {side: placed.live.nodes.landmark_node(side) for side in Side}
-    index = placed.live.index(Side.LEFT, key)
+    index = placed.live.nodes.landmark_index(Side.LEFT, key)
     before, place = (
         placed.value("neck_shaft_angle", Side.LEFT),
         list(nodes[Side.LEFT].GetNthControlPointPositionWorld(index)),
     )
     nodes[Side.LEFT].SetNthControlPointPositionWorld(
-        index, *nodes[Side.RIGHT].GetNthControlPointPositionWorld(placed.live.index(Side.RIGHT, key))
+        index, *nodes[Side.RIGHT].GetNthControlPointPositionWorld(placed.live.nodes.landmark_index(Side.RIGHT, key))
     )
     placed.turn()
     assert "it was placed on the right hip; place it again" in placed.ui.statusLabel.text
@@ -58,7 +58,7 @@ def test_a_point_placed_on_the_other_hip_is_said_and_gives_no_number(placed, key
 def test_undo_of_a_moved_point_brings_place_origin_and_value_back(placed):
     before = placed.value("neck_shaft_angle", Side.RIGHT)
     node = placed.live.nodes.landmark_node(Side.RIGHT)
-    index = placed.live.index(Side.RIGHT, "femoral_neck_center")
+    index = placed.live.nodes.landmark_index(Side.RIGHT, "femoral_neck_center")
     placed.scene.SetUndoOn()
     node.SetUndoEnabled(True)
     placed.scene.SaveStateForUndo()
@@ -104,7 +104,9 @@ def test_many_changes_in_one_turn_are_measured_once(placed, monkeypatch):
     monkeypatch.setattr(type(placed.live), "update", lambda self, *a, **k: calls.append(1) or original(self, *a, **k))
     node = placed.live.nodes.landmark_node(Side.LEFT)
     for step in range(20):
-        node.SetNthControlPointPositionWorld(placed.live.index(Side.LEFT, "femoral_neck_center"), 50.0 + step, 0.0, 0.0)
+        node.SetNthControlPointPositionWorld(
+            placed.live.nodes.landmark_index(Side.LEFT, "femoral_neck_center"), 50.0 + step, 0.0, 0.0
+        )
     assert calls == []
     placed.turn()
     assert len(calls) <= 2  # one for the changes, at most one for what it wrote itself
@@ -112,7 +114,7 @@ def test_many_changes_in_one_turn_are_measured_once(placed, monkeypatch):
 
 def test_a_drag_shows_rough_values_and_the_release_exact_ones(placed):
     node = placed.live.nodes.landmark_node(Side.LEFT)
-    index = placed.live.index(Side.LEFT, "lesser_trochanter_tip")
+    index = placed.live.nodes.landmark_index(Side.LEFT, "lesser_trochanter_tip")
     place = np.array(node.GetNthControlPointPositionWorld(index))
     node.InvokeEvent(node.PointStartInteractionEvent)
     seconds = []
@@ -134,7 +136,7 @@ def test_a_drag_shows_rough_values_and_the_release_exact_ones(placed):
 def test_dragged_points_snap_to_the_bone_where_that_is_wanted(placed):
     placed.ui.snapCheckBox.checked = True
     node = placed.live.nodes.landmark_node(Side.RIGHT)
-    index = placed.live.index(Side.RIGHT, "lesser_trochanter_tip")
+    index = placed.live.nodes.landmark_index(Side.RIGHT, "lesser_trochanter_tip")
     place = np.array(node.GetNthControlPointPositionWorld(index))
     node.InvokeEvent(node.PointStartInteractionEvent)
     node.SetNthControlPointPositionWorld(index, *(place + [-4.0, -1.0, 0.5]))
@@ -180,7 +182,9 @@ def test_placing_stops_when_everything_is_placed(placed):
     placed.choose("greater_trochanter_tip", Side.LEFT)
     placed.ui.placeButton.click()
     node = placed.live.nodes.landmark_node(Side.LEFT)
-    node.SetNthControlPointPosition(placed.live.index(Side.LEFT, "greater_trochanter_tip"), -100.0, -5.0, 20.0)
+    node.SetNthControlPointPosition(
+        placed.live.nodes.landmark_index(Side.LEFT, "greater_trochanter_tip"), -100.0, -5.0, 20.0
+    )
     placed.turn()
     assert not placed.ui.placeButton.checked
     interaction = placed.scene.GetFirstNodeByClass("vtkMRMLInteractionNode")
@@ -226,7 +230,9 @@ def test_escape_stops_placing_and_points_inside_and_is_left_to_others_otherwise(
 
 def test_a_point_that_is_nowhere_is_told_and_nothing_else_stands_in_the_way(placed):
     node = placed.live.nodes.landmark_node(Side.LEFT)
-    node.SetNthControlPointPosition(placed.live.index(Side.LEFT, "femoral_neck_center"), float("nan"), 0.0, 0.0)
+    node.SetNthControlPointPosition(
+        placed.live.nodes.landmark_index(Side.LEFT, "femoral_neck_center"), float("nan"), 0.0, 0.0
+    )
     placed.turn()
     assert "'Left femoral neck center' is not a finite number; place the point again" in placed.ui.statusLabel.text
     assert (
@@ -274,15 +280,17 @@ def test_choosing_another_study_ends_placing_in_the_first(placed):
     assert first.nodes.landmarks(Side.LEFT) == before
 
 
-def test_a_landmark_that_someone_took_out_of_the_list_cannot_be_placed_and_that_is_said(placed):
+def test_a_landmark_that_someone_renamed_is_placed_anew_and_their_point_left_alone(placed):
     node = placed.live.nodes.landmark_node(Side.LEFT)
-    node.SetNthControlPointLabel(placed.live.index(Side.LEFT, "greater_trochanter_tip"), "mine")
+    node.SetNthControlPointLabel(placed.live.nodes.landmark_index(Side.LEFT, "greater_trochanter_tip"), "mine")
     placed.turn()
     placed.choose("greater_trochanter_tip", Side.LEFT)
     assert APP.HOST.errors == []
+    assert placed.state("greater_trochanter_tip", Side.LEFT) == "○ not placed"
     placed.ui.placeButton.click()
-    assert "is no longer in the list; delete the list, and a whole one is made" in APP.HOST.errors.pop()
-    assert not placed.ui.placeButton.checked
+    assert placed.ui.placeButton.checked
+    assert node.GetControlPointIndexByLabel("mine") >= 0
+    placed.ui.placeButton.click()
 
 
 def test_what_a_person_places_in_another_module_is_not_stopped_by_leaving_this_one(placed):

@@ -197,7 +197,7 @@ def test_landmarks_alone_give_angles_without_a_segmentation(panel):
         "shaft_axis_proximal": (120, 0, -60),
         "shaft_axis_distal": (120, 0, -120),
     }.items():
-        node.SetNthControlPointPosition(panel.live.index(Side.RIGHT, key), *place)
+        node.SetNthControlPointPosition(panel.live.nodes.landmark_index(Side.RIGHT, key), *place)
     panel.turn()
     assert panel.value("neck_shaft_angle", Side.RIGHT) == "135.0°"
     assert "there is no segmentation" in panel.ui.measurementTable.item(LINE["ifs_axial"], 1).toolTip()

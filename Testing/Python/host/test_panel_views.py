@@ -87,7 +87,9 @@ def test_a_landmark_chosen_while_another_is_being_placed_gets_the_click_meant_fo
 @pytest.mark.parametrize("way", ["escape", "right click", "button", "place from bones", "leaving"])
 def test_a_landmark_taken_up_and_not_placed_anew_is_put_back(placed, view, way):
     node = placed.live.nodes.landmark_node(Side.LEFT)
-    node.SetNthControlPointPositionWorld(placed.live.index(Side.LEFT, "greater_trochanter_tip"), -100.0, -5.0, 20.0)
+    node.SetNthControlPointPositionWorld(
+        placed.live.nodes.landmark_index(Side.LEFT, "greater_trochanter_tip"), -100.0, -5.0, 20.0
+    )
     placed.turn()
     before = placed.live.nodes.landmarks(Side.LEFT)
     placed.choose("greater_trochanter_tip", Side.LEFT)
@@ -127,7 +129,9 @@ def test_a_landmark_unset_while_it_is_being_placed_stays_so(placed, view):
 
 def test_a_point_dragged_in_slicers_own_slice_view_is_measured_at_every_step(placed, view):
     node = placed.live.nodes.landmark_node(Side.LEFT)
-    place = np.array(node.GetNthControlPointPositionWorld(placed.live.index(Side.LEFT, "femoral_neck_center")))
+    place = np.array(
+        node.GetNthControlPointPositionWorld(placed.live.nodes.landmark_index(Side.LEFT, "femoral_neck_center"))
+    )
     before = placed.value("neck_shaft_angle", Side.LEFT)
     view.node.JumpSliceByCentering(*place)
     view.window.Render()

@@ -16,7 +16,8 @@ from IFIMeasureLib.files.segmentations import read_segmentation  # noqa: E402
 from IFIMeasureLib.images.masks import Volume  # noqa: E402
 from IFIMeasureLib.mrml.scene import create_scene, read_scene, write_landmarks, write_scene  # noqa: E402
 from IFIMeasureLib.mrml.segmentations import read_segmentation_node, write_segmentation  # noqa: E402
-from IFIMeasureLib.mrml.study_nodes import StudyNodes, guess_structure  # noqa: E402
+from IFIMeasureLib.mrml.study_nodes import StudyNodes  # noqa: E402
+from IFIMeasureLib.mrml.study_segments import guess_structure  # noqa: E402
 from IFIMeasureLib.mrml.views import add_views  # noqa: E402
 from IFIMeasureLib.mrml.volumes import add_volume  # noqa: E402
 from IFIMeasureLib.study.result import each_result  # noqa: E402

@@ -1,0 +1,152 @@
+"""A study's record: a node of its own that knows the study's nodes by their roles, and what a person chose and said.
+
+The record makes several studies in one scene keep apart, and a saved scene bring all of them back. Roles, parameters
+and attributes are part of the format of saved scenes: none is ever renamed.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..anatomy.findings import Findings
+from ..anatomy.reference_values import Subject
+from ..values import Side, iso_date
+from .hierarchy import patient_tags, put_into_folder
+
+RECORD_ATTRIBUTE = ("IFIMeasure.study", "1")
+"""Name and value of the attribute that makes a scripted module node a study's record."""
+
+SIDE_COLORS = {Side.RIGHT: (0.90, 0.60, 0.10), Side.LEFT: (0.20, 0.60, 0.90)}
+"""Colors of the sides; orange and blue stay apart for people who do not tell red from green."""
+
+
+class StudyRecord:
+    """What a scene knows of one study beside its results.
+
+    :param record: a node that has the attribute :data:`RECORD_ATTRIBUTE`.
+    """
+
+    def __init__(self, scene: Any, record: Any) -> None:
+        self.scene, self.record = scene, record
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return str(self.record.GetName() or "study")
+
+    # -- nodes by their roles
+
+    def node(self, role: str) -> Any:
+        """Return the node that plays a role in this study, or None where it was never made or is gone."""
+        return self.record.GetNodeReference(role)
+
+    def set_node(self, role: str, node: Any) -> None:
+        """Let a node play a role in this study; None for no node."""
+        self.record.SetNodeReferenceID(role, node.GetID() if node is not None else None)
+
+    def made(self, role: str, kind: str, name: str, side: Side | None = None) -> Any:
+        """Return the node of a role; where there is none, it is made, and put into the study's folder.
+
+        :param kind: class of the node.
+        """
+        node = self.node(role)
+        if node is None:
+            node = self.scene.AddNewNodeByClass(kind, name)
+            self.take(role, node, side)
+        return node
+
+    def take(self, role: str, node: Any, side: Side | None = None) -> None:
+        """Let a node play a role in this study, and put it into the study's folder, or that of the side in it."""
+        self.set_node(role, node)
+        put_into_folder(self.record, node, side)
+
+    def remove(self, *roles: str) -> None:
+        """Remove the nodes of roles, where there are any."""
+        for role in roles:
+            node = self.node(role)
+            if node is not None:
+                self.scene.RemoveNode(node)
+
+    # -- what the person chose and said
+
+    @property
+    def volume(self) -> Any:
+        """The image, or None."""
+        return self.node("volume")
+
+    @volume.setter
+    def volume(self, node: Any) -> None:
+        self.set_node("volume", node)
+
+    @property
+    def second_volume(self) -> Any:
+        """The fat image, or the one out of phase, of Dixon; None where there is none."""
+        return self.node("second_volume")
+
+    @second_volume.setter
+    def second_volume(self, node: Any) -> None:
+        self.set_node("second_volume", node)
+
+    @property
+    def segmentation(self) -> Any:
+        """The segmentation, or None."""
+        return self.node("segmentation")
+
+    @segmentation.setter
+    def segmentation(self, node: Any) -> None:
+        self.set_node("segmentation", node)
+
+    @property
+    def mapping(self) -> dict[str, str]:
+        """What a person said of segments: id to structure name (``femur_left``), or to nothing for "none of them"."""
+        text = self.record.GetParameter("mapping")
+        return dict(json.loads(text)) if text else {}
+
+    @mapping.setter
+    def mapping(self, mapping: dict[str, str]) -> None:
+        self.record.SetParameter("mapping", json.dumps(mapping, sort_keys=True))
+
+    @property
+    def subject(self) -> Subject:
+        """What is known of the person: what was given, else sex and age of the patient in the subject hierarchy."""
+        known = Subject.from_tags(patient_tags(self.volume or self.segmentation))
+        given = {key: self.record.GetParameter(key) for key in ("age_years", "height_m", "weight_kg")}
+        numbers = {key: float(text) if text else getattr(known, key) for key, text in given.items()}
+        return Subject(self.record.GetParameter("sex") or known.sex, **numbers)
+
+    def set_subject(self, subject: Subject) -> None:
+        """Keep what a person gave; None for what the patient's data say."""
+        self.record.SetParameter("sex", subject.sex or "")
+        for key in ("age_years", "height_m", "weight_kg"):
+            value = getattr(subject, key)
+            self.record.SetParameter(key, "" if value is None else repr(float(value)))
+
+    @property
+    def date(self) -> str:
+        """Date of the examination (ISO 8601), as the person gave it or as DICOM has it; empty where neither does."""
+        given = self.record.GetParameter("date")
+        return iso_date(given or patient_tags(self.volume or self.segmentation).get("StudyDate", ""))
+
+    @date.setter
+    def date(self, text: str) -> None:
+        self.record.SetParameter("date", text)
+
+    @property
+    def findings(self) -> Findings:
+        """What a reader filled in."""
+        text = self.record.GetParameter("findings")
+        return {Side(side): dict(of) for side, of in json.loads(text).items()} if text else {}
+
+    @findings.setter
+    def findings(self, findings: Findings) -> None:
+        self.record.SetParameter("findings", json.dumps({side.value: of for side, of in findings.items()}))
+
+    @property
+    def contrast(self) -> str:
+        """What the image is: ``t1``, ``t2fs``, ``water``, ``in-phase`` (of Dixon), or nothing where no one has said."""
+        return str(self.record.GetParameter("contrast") or "")
+
+    @contrast.setter
+    def contrast(self, contrast: str) -> None:
+        self.record.SetParameter("contrast", contrast)
