@@ -1,12 +1,14 @@
 # `make demo` measures a sample study, `make test` runs every test, `make bench` the benchmarks.
+# `make quick` writes the generated documents again and says in half a minute whether a new measurement or landmark is whole.
 # Each makes its own environment in .venv first; the second time that takes no time.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OUT := out/demo
+QUICK := static anatomy measuring export/test_codes.py present/test_tables.py
 
-.PHONY: demo test bench check format clean
+.PHONY: demo quick test bench check format clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
@@ -17,6 +19,10 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP)
 	$(BIN)/ifimeasure demo --output $(OUT) --force
+
+quick: $(STAMP)
+	$(BIN)/python Docs/generate.py
+	$(BIN)/python -m pytest -q -n 2 -k "not wheel and not accuracy" $(addprefix Testing/Python/,$(QUICK))
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n auto

@@ -14,6 +14,7 @@ from typing import Any
 from ..anatomy.findings import FINDINGS
 from ..files.results import read_document
 from ..measuring.registry import MEASUREMENTS
+from ..measuring.units import unit_of
 from ..present.csv_text import write_rows
 from ..present.tables import MEASUREMENT_COLUMNS
 from ..values import IFIMeasureError
@@ -33,18 +34,15 @@ _ABOUT: dict[str, str] = {
 }
 
 
-_UNIT_NAMES = {"mm": "mm", "deg": "deg", "mL": "ml", "mm2": "mm2", "%": "percent", "1": "", "mL/(kg.m)": "ml_per_kg_m"}
-
-
 def _column(measurement_id: str, side: str, unit: str) -> str:
-    return "_".join(part for part in (measurement_id, side, _UNIT_NAMES[unit]) if part)
+    return "_".join(part for part in (measurement_id, side, unit_of(unit).column) if part)
 
 
 def wide_columns() -> dict[str, str]:
     """Return the columns of a table with one row a study, and what they hold; the unit is in the name."""
     columns = dict(_ABOUT)
     for m in MEASUREMENTS:
-        for side in ("right", "left") if m.compute is not None else ("",):
+        for side in ("",) if m.paired else ("right", "left"):
             columns[_column(m.id, side, m.unit)] = (
                 f"{m.title}{f', {side}' if side else ''}; empty where it is not measurable."
             )
@@ -81,11 +79,7 @@ def wide_row(document: dict[str, Any], name: str) -> dict[str, str]:
     """Return a study's row with the columns :func:`wide_columns`, full precision."""
     row = {**dict.fromkeys(wide_columns(), ""), **_about(document, name)}
     for of in document["measurements"]:
-        column = (
-            _column(of["measurement"], of["side"] if of["side"] != "both" else "", of["unit"])
-            if of["unit"] in _UNIT_NAMES
-            else ""
-        )
+        column = _column(of["measurement"], of["side"] if of["side"] != "both" else "", of["unit"])
         if column in row:  # a study of another version may hold what this one does not know
             row[column] = of["value"]
     for side, found in document.get("findings", {}).items():

