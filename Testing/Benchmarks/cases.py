@@ -26,7 +26,8 @@ from IFIMeasureLib.study.prepared import measure_study
 from IFIMeasureLib.study.result import HipResult, StudyResult
 from IFIMeasureLib.study.structures import resolve_structures
 from IFIMeasureLib.synthetic.hip import HipSpec
-from IFIMeasureLib.synthetic.phantom import SIGNALS, Phantom
+from IFIMeasureLib.synthetic.phantom import Phantom
+from IFIMeasureLib.synthetic.signals import SIGNALS
 from IFIMeasureLib.values import Measured, Side
 from scipy import ndimage
 from scipy.spatial.transform import Rotation

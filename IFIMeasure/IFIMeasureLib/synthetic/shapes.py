@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
 from ..values import Array
+
+
+class Shape(Protocol):
+    """A solid."""
+
+    def bounds(self) -> tuple[Array, Array]:
+        """Return the lowest and highest coordinates, (3,) each."""
+
+    def distance(self, p: Array) -> Array:
+        """Return the signed distance of points (..., 3), negative inside; (...)."""
 
 
 @dataclass(frozen=True)
