@@ -339,7 +339,8 @@ def _say(text: str) -> None:
 
 
 def _series(options: argparse.Namespace) -> int:
-    from ..files.dicom_series import anatomy, choose_series, scan_folder
+    from ..files.dicom_series import scan_folder
+    from ..files.series_choice import anatomy, choose_series
 
     found = scan_folder(options.folder, _say)
     rows = [("series", "name", "modality", "plane", "voxels (mm)", "slices", "covers", "note")]
@@ -429,11 +430,12 @@ def run_study(options: argparse.Namespace, say: Any) -> Any:
     from ..anatomy.landmarks import LandmarkSet, merge
     from ..anatomy.reference_values import Subject
     from ..anatomy.structures import names_known_unasked
-    from ..files.dicom_series import choose_series, read_series, scan_folder
+    from ..files.dicom_series import read_series, scan_folder
     from ..files.images import read_volume
     from ..files.labels import read_label_mapping
     from ..files.markups import read_landmarks
     from ..files.segmentations import read_segmentation
+    from ..files.series_choice import choose_series
     from ..muscle.strokes import read_strokes
     from ..study.follow_up import parse_date
     from ..study.prepared import PreparedStudy

@@ -1,7 +1,8 @@
 """Label maps, Slicer and DICOM segmentations and folders of masks, read into one form.
 
 Arrays are turned (without a copy) to the axis order and directions nearest to RAS, so that a sagittal or
-flipped acquisition of the same anatomy gives the same array up to the grid it was sampled on."""
+flipped acquisition of the same anatomy gives the same array up to the grid it was sampled on.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -21,12 +23,20 @@ from .images import array_view, image_affine_ras, nifti_header, read_image
 
 _IMAGE_FILES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
 
+_SEGMENTATION_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
+"""SOP classes of DICOM segmentations: of voxels, and as a label map."""
+
+_MOST_LABELS = 400
+"""An image with more different values is no label map."""
+
 
 def read_segmentation(path: Path, names: Collection[str] = ()) -> Segmentation:
-    """Read a label map (NIfTI, NRRD), a Slicer ``.seg.nrrd``, a DICOM SEG, or a folder with one mask a file (as TotalSegmentator writes it).
+    """Read a segmentation.
 
-    Segment names are taken from the file where it has them (``.seg.nrrd``, DICOM SEG, the label table that
-    TotalSegmentator writes into a NIfTI header); otherwise a segment's name is its label value. A mask of a folder is named as its file.
+    It may be a label map (NIfTI, NRRD), a Slicer ``.seg.nrrd``, a DICOM SEG, or a folder with one mask a file, as
+    TotalSegmentator writes it. Segment names are taken from the file where it has them (``.seg.nrrd``, DICOM SEG, the
+    label table that TotalSegmentator writes into a NIfTI header); otherwise a segment's name is its label value. A
+    mask of a folder is named as its file.
 
     :param names: of files to read out of a folder besides those whose names say a structure.
     :raises IFIMeasureError: where there is no such file or it is no segmentation.
@@ -38,75 +48,89 @@ def read_segmentation(path: Path, names: Collection[str] = ()) -> Segmentation:
         path = files[0]
     if path.exists() and _is_dicom(path):
         return _read_dicom_seg(path)
+    return _read_label_map(path)
+
+
+def _read_label_map(path: Path) -> Segmentation:
+    """A label map, or a Slicer ``.seg.nrrd``."""
     image = read_image(path)
     keys = {key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}
+    image = _of_three_dimensions(image, path)
+    layers = [_whole_numbers(array, path) for array in _components(image)]
+    affine = image_affine_ras(image)
+    reference = re.search(r"Reference image geometry\|([^|]*)\|", keys.get("Segmentation_ConversionParameters", ""))
+    if reference:
+        window = in_reference_geometry(layers[0].shape, affine, reference[1])
+        layers, affine = [window.fill(layer) for layer in layers], window.affine
+    turned, grid = _turned(layers, affine, path)
+    segments = _slicer_segments(keys)
+    if segments:
+        return Segmentation(turned, grid, segments, path, named=True)
+    table = _nifti_label_table(path)
+    values = _present_values(turned[0], path)
+    segments = [SegmentRef(table.get(value, str(value)), 0, value) for value in values]
+    return Segmentation(turned, grid, segments, path, named=bool(table))
+
+
+def _of_three_dimensions(image: Any, path: Path) -> Any:
+    """An image without a fourth dimension of length one."""
     if image.GetDimension() == 4 and image.GetNumberOfComponentsPerPixel() == 1 and image.GetSize()[3] == 1:
         image = image[:, :, :, 0]
     if image.GetDimension() != 3:
         raise IFIMeasureError(
             f"{path}: the segmentation has {image.GetDimension()} dimensions; a three-dimensional label map is needed."
         )
-    affine = image_affine_ras(image)
+    return image
+
+
+def _components(image: Any) -> list[Array]:
+    """The values of an image, an array (I, J, K) a component."""
     components = image.GetNumberOfComponentsPerPixel()
     if components == 1:
-        raw = [array_view(image)]
-    else:
-        view = sitk.GetArrayViewFromImage(image)
-        raw = [np.array(view[..., c]).T for c in range(components)]
-    layers = []
-    for array in raw:
-        if not np.issubdtype(array.dtype, np.integer):
-            rounded = np.array(array).round()
-            if (
-                not np.isfinite(rounded).all()
-                or np.abs(rounded - array).max() > 1e-3
-                or rounded.min() < 0
-                or rounded.max() > 65535
-            ):
-                raise IFIMeasureError(
-                    f"{path}: the values are not whole numbers, so this is not a label map; give the segmentation, not the image."
-                )
-            array = rounded.astype(np.uint16)
-        elif array.dtype.kind == "i" and array.min() < 0:
+        return [array_view(image)]
+    view = sitk.GetArrayViewFromImage(image)
+    return [np.array(view[..., c]).T for c in range(components)]
+
+
+def _whole_numbers(array: Array, path: Path) -> Array:
+    """Labels as integers, whatever type they were stored in.
+
+    :raises IFIMeasureError: where they are not whole numbers or some are negative.
+    """
+    if np.issubdtype(array.dtype, np.integer):
+        if array.dtype.kind == "i" and array.min() < 0:
             raise IFIMeasureError(
-                f"{path}: there are negative values ({array.min()}), so this is not a label map; give the segmentation, not the image."
+                f"{path}: there are negative values ({array.min()}), so this is not a label map;"
+                " give the segmentation, not the image."
             )
-        layers.append(array)
-    reference = re.search(r"Reference image geometry\|([^|]*)\|", keys.get("Segmentation_ConversionParameters", ""))
-    if reference:
-        window = in_reference_geometry(layers[0].shape, affine, reference[1])
-        layers, affine = [window.fill(layer) for layer in layers], window.affine
-    grid = Grid((1, 1, 1), np.eye(4))
-    turned = []
-    for array in layers:
-        view, grid = canonical(array, affine)
-        turned.append(view)
+        return array
+    rounded = np.array(array).round()
+    whole = np.isfinite(rounded).all() and np.abs(rounded - array).max() <= 1e-3
+    if not whole or rounded.min() < 0 or rounded.max() > 65535:
+        raise IFIMeasureError(
+            f"{path}: the values are not whole numbers, so this is not a label map;"
+            " give the segmentation, not the image."
+        )
+    return rounded.astype(np.uint16)
+
+
+def _turned(layers: list[Array], affine: Array, path: Path) -> tuple[list[Array], Grid]:
+    """Layers (I, J, K) with their axes nearest to R, A, S, and their grid."""
+    turned = [canonical(layer, affine) for layer in layers]
+    grid = turned[0][1] if turned else Grid((1, 1, 1), np.eye(4))
     check_grid(grid, path)
-    segments = _slicer_segments(keys)
-    named = bool(segments)
-    if not segments:
-        table = _nifti_label_table(path)
-        values = _present_values(turned[0], path)
-        named = bool(table)
-        segments = [SegmentRef(table.get(value, str(value)), 0, value) for value in values]
-    return Segmentation(turned, grid, segments, path, named)
+    return [view for view, _ in turned], grid
 
 
 def _read_masks(folder: Path, files: list[Path], names: Collection[str]) -> Segmentation:
     """Read those masks of a folder that may be a structure of ours; empty ones (beyond the image) are as absent."""
-    known: dict[str, Path] = {}
-    for file in files:
-        ending = next((ending for ending in _IMAGE_FILES if file.name.endswith(ending)), None)
-        name = file.name.removesuffix(ending) if ending else ""
-        if name in names or structure_from_name(name, names_of_other_programs()) is not None:
-            known[name] = file
+    known = {name: file for file in files if _may_be_structure(name := _stem(file), names)}
     if not known:
         raise IFIMeasureError(
-            f"{folder}: none of its {len(files)} files is a mask named as a structure (such as femur_left.nii.gz); name the segmentation file itself, or say which mask is what.",
-            argument="labels",
+            f"{folder}: none of its {len(files)} files is a mask named as a structure (such as femur_left.nii.gz);"
+            " name the segmentation file itself, or say which mask is what."
         )
-    layers: list[Array] = []
-    segments: list[SegmentRef] = []
+    packed = _PackedLayers(np.uint8)
     grid = None
     for name, file in known.items():
         try:
@@ -117,20 +141,46 @@ def _read_masks(folder: Path, files: list[Path], names: Collection[str]) -> Segm
             grid = one.grid
         elif grid.difference(one.grid):
             raise IFIMeasureError(
-                f"{file}: it lies on another grid than {segments[0].name} ({grid.difference(one.grid)}); give masks of one image."
+                f"{file}: it lies on another grid than {packed.segments[0].name} ({grid.difference(one.grid)});"
+                " give masks of one image."
             )
-        mask = one.layers[0] > 0
-        layer = next((n for n, labels in enumerate(layers) if not labels[mask].any()), len(layers))
-        if layer == len(layers):  # masks that overlap need a layer each
-            layers.append(np.zeros(mask.shape, np.uint8))
-        value = 1 + sum(ref.layer == layer for ref in segments)
-        layers[layer][mask] = value
-        segments.append(SegmentRef(name, layer, value))
+        packed.add(name, one.layers[0] > 0)
     if grid is None:
         raise IFIMeasureError(
-            f"{folder}: every mask in it ({', '.join(known)}) is empty, so the image does not show the hip; give another one."
+            f"{folder}: every mask in it ({', '.join(known)}) is empty, so the image does not show the hip;"
+            " give another one."
         )
-    return Segmentation(layers, grid, segments, folder, True, files=tuple(known.values()))
+    return Segmentation(packed.layers, grid, packed.segments, folder, named=True, files=tuple(known.values()))
+
+
+def _stem(file: Path) -> str:
+    """A file's name without the ending of an image; empty where it is none."""
+    ending = next((ending for ending in _IMAGE_FILES if file.name.endswith(ending)), None)
+    return file.name.removesuffix(ending) if ending else ""
+
+
+def _may_be_structure(name: str, names: Collection[str]) -> bool:
+    return name in names or structure_from_name(name, names_of_other_programs()) is not None
+
+
+class _PackedLayers:
+    """Masks put into as few layers as they need: those that overlap lie in a layer each."""
+
+    def __init__(self, dtype: type[np.unsignedinteger[Any]]) -> None:
+        self._dtype = dtype
+        self.layers: list[Array] = []
+        self.segments: list[SegmentRef] = []
+
+    def add(self, name: str, mask: Array, value: int | None = None) -> None:
+        """Add a mask (I, J, K) bool as a segment; its ``value`` is the next free one of its layer where it is None."""
+        free = (n for n, labels in enumerate(self.layers) if not labels[mask].any())
+        layer = next(free, len(self.layers))
+        if layer == len(self.layers):
+            self.layers.append(np.zeros(mask.shape, self._dtype))
+        if value is None:
+            value = 1 + sum(ref.layer == layer for ref in self.segments)
+        self.layers[layer][mask] = value
+        self.segments.append(SegmentRef(name, layer, value))
 
 
 class _EmptyError(IFIMeasureError):
@@ -154,7 +204,8 @@ class LayerWindow:
         """Return a layer put back into its image, (I, J, K)."""
         if (self.size == layer.shape).all() and not self.start.any():
             return layer
-        whole = np.zeros(self.size[::-1], layer.dtype).T  # fresh pages of zeros take no memory until they are written
+        # fresh pages of zeros take no memory until they are written
+        whole = np.zeros(self.size[::-1], layer.dtype).T
         whole[tuple(slice(int(a), int(a) + n) for a, n in zip(self.start, layer.shape))] = layer
         return whole
 
@@ -195,7 +246,7 @@ def _present_values(array: Array, path: Path) -> list[int]:
     values = [value for value, box in enumerate(boxes, 1) if box is not None]
     if not values:
         raise _EmptyError(f"{path}: every voxel is 0, so the segmentation is empty.")
-    if len(values) > 400:
+    if len(values) > _MOST_LABELS:
         raise IFIMeasureError(
             f"{path}: there are {len(values)} different values, so this looks like an image; give the segmentation."
         )
@@ -243,15 +294,14 @@ def _read_dicom_seg(path: Path) -> Segmentation:
     import pydicom
 
     dataset = pydicom.dcmread(path, stop_before_pixels=True)
-    if dataset.get("SOPClassUID") not in ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"):
+    if dataset.get("SOPClassUID") not in _SEGMENTATION_CLASSES:
         raise IFIMeasureError(
             f"{path}: this DICOM file is {dataset.get('Modality', 'of no modality')}, not a segmentation (SEG)."
         )
+    packed = _PackedLayers(np.uint16)
+    affine_lps = np.eye(4)
     try:
         source = highdicom.seg.segread(path)
-        layers: list[Array] = []
-        segments: list[SegmentRef] = []
-        affine = np.eye(4)
         for number in source.segment_numbers:
             volume = source.get_volume(
                 segment_numbers=[number],
@@ -260,24 +310,13 @@ def _read_dicom_seg(path: Path) -> Segmentation:
                 dtype=np.uint8,
                 allow_missing_positions=True,
             )
-            array = np.asarray(volume.array) > 0
-            affine = np.asarray(volume.affine)
-            # segments that overlap go to layers of their own
-            free = [n for n, taken in enumerate(layers) if not taken[array].any()]
-            layer = free[0] if free else len(layers)
-            if not free:
-                layers.append(np.zeros(array.shape, np.uint16))
-            layers[layer][array] = number
-            segments.append(SegmentRef(str(source.get_segment_description(number).SegmentLabel), layer, int(number)))
+            affine_lps = np.asarray(volume.affine)
+            name = str(source.get_segment_description(number).SegmentLabel)
+            packed.add(name, np.asarray(volume.array) > 0, int(number))
     except (RuntimeError, ValueError, AttributeError, KeyError, TypeError) as error:
         raise IFIMeasureError(f"{path}: this DICOM segmentation cannot be read ({_first_sentence(error)}).") from None
-    grid = Grid((1, 1, 1), np.eye(4))
-    turned = []
-    for array in layers:
-        view, grid = canonical(array, LPS_TO_RAS @ affine)
-        turned.append(view)
-    check_grid(grid, path)
-    return Segmentation(turned, grid, segments, path, True)
+    turned, grid = _turned(packed.layers, LPS_TO_RAS @ affine_lps, path)
+    return Segmentation(turned, grid, packed.segments, path, named=True)
 
 
 def _first_sentence(error: BaseException) -> str:

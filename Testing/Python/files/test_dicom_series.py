@@ -10,8 +10,9 @@ import pydicom
 import pytest
 from cases import SHARED
 from IFIMeasureLib.cli.main import _measured_series
-from IFIMeasureLib.files.dicom_series import anatomy, choose_series, read_series, scan_folder
+from IFIMeasureLib.files.dicom_series import read_series, scan_folder
 from IFIMeasureLib.files.segmentations import read_segmentation
+from IFIMeasureLib.files.series_choice import anatomy, choose_series
 from IFIMeasureLib.synthetic.phantom import Phantom
 from IFIMeasureLib.synthetic.sample import sample_grid, write_sample_study
 from IFIMeasureLib.values import IFIMeasureError

@@ -1,0 +1,192 @@
+"""The slices in DICOM files: a header of each and where its pixels are, for enhanced multi-frame files as for others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import SimpleITK as sitk
+
+from ..values import Array
+
+TAGS = (
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "SeriesInstanceUID",
+    "StudyInstanceUID",
+    "FrameOfReferenceUID",
+    "Modality",
+    "SeriesNumber",
+    "SeriesDescription",
+    "ProtocolName",
+    "ImageType",
+    "Rows",
+    "Columns",
+    "PixelSpacing",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "SliceThickness",
+    "SpacingBetweenSlices",
+    "NumberOfFrames",
+    "PatientPosition",
+    "PatientName",
+    "PatientID",
+    "PatientSex",
+    "PatientAge",
+    "PatientBirthDate",
+    "PatientSize",
+    "PatientWeight",
+    "StudyDate",
+    "SeriesDate",
+    "BodyPartExamined",
+    "InstanceNumber",
+    "EchoTime",
+    "RepetitionTime",
+    "SequenceName",
+    "PatientIdentityRemoved",
+    "SamplesPerPixel",
+    "MRAcquisitionType",
+    "TemporalPositionIdentifier",
+)
+"""Keywords of what is read of a slice's header."""
+
+_FUNCTIONAL_GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+
+_NO_IMAGES = ("SEG", "PR", "KO", "SR")
+"""Modalities of objects that are no images, though some have rows."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Where a slice's pixels are.
+
+    :param frame: zero-based number of the frame in a multi-frame file; None where the slice is a file of its own.
+    :param slope: with ``intercept`` what makes stored values of all frames comparable.
+    """
+
+    path: Path
+    frame: int | None = None
+    slope: float = 1.0
+    intercept: float = 0.0
+
+
+@dataclass(frozen=True)
+class SliceHeader:
+    """One slice as its file describes it.
+
+    :param kind: what kind of image it is of, in words, where a multi-frame file holds several (echoes, Dixon images).
+    :param header: pydicom dataset with those of :data:`TAGS` that are known, as that of a file with one slice.
+    """
+
+    slice: Slice
+    kind: tuple[str, ...]
+    header: Any
+
+
+def read_headers(path: Path) -> list[SliceHeader]:
+    """Return the slices of a file; none where it is no DICOM image."""
+    import pydicom
+    from pydicom.errors import InvalidDicomError
+
+    try:
+        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[*TAGS, *_FUNCTIONAL_GROUPS])
+    except (InvalidDicomError, OSError, EOFError, ValueError, AttributeError, NotImplementedError):
+        return []
+    if header.get("Rows") is None or header.get("SeriesInstanceUID") is None or header.get("Modality") in _NO_IMAGES:
+        return []
+    if _frame_count(header) == 1 and "PerFrameFunctionalGroupsSequence" not in header:
+        return [SliceHeader(Slice(path), (), header)]
+    return _frames(path, header)
+
+
+def read_planes(slices: Sequence[Slice]) -> list[Array]:
+    """Return the pixels of slices, each (rows, columns); in color (rows, columns, 3). Each file is read once.
+
+    :raises RuntimeError: where a file cannot be read.
+    """
+    paths = dict.fromkeys(s.path for s in slices)
+    files = {path: sitk.GetArrayFromImage(sitk.ReadImage(str(path))) for path in paths}
+    planes = []
+    for s in slices:
+        stored = files[s.path]
+        plane = stored.squeeze(0) if s.frame is None else stored[s.frame]
+        planes.append(plane if (s.slope, s.intercept) == (1.0, 0.0) else plane * s.slope + s.intercept)
+    return planes
+
+
+def _frame_count(header: Any) -> int:
+    return int(header.get("NumberOfFrames", 1) or 1)
+
+
+class _Groups:
+    """Functional groups of one frame: its own, or those that all frames share (DICOM PS3.3 C.7.6.16)."""
+
+    def __init__(self, own: Any, shared: Any) -> None:
+        self._own, self._shared = own, shared
+
+    def __getitem__(self, macro: str) -> Any:
+        """The first item of a group's sequence; an empty dataset where there is none."""
+        import pydicom
+
+        items = self._own.get(macro) or self._shared.get(macro)
+        return items[0] if items else pydicom.Dataset()
+
+
+def _frames(path: Path, header: Any) -> list[SliceHeader]:
+    """The frames of an enhanced multi-frame file."""
+    import pydicom
+
+    shared = (header.get("SharedFunctionalGroupsSequence") or [pydicom.Dataset()])[0]
+    own = list(header.get("PerFrameFunctionalGroupsSequence") or [])
+    own += [pydicom.Dataset()] * (_frame_count(header) - len(own))
+    frames = [_Groups(groups, shared) for groups in own]
+    rescales = [_rescale(groups) for groups in frames]
+    first_slope, first_intercept = rescales[0]
+    found = []
+    for number, (groups, (slope, intercept)) in enumerate(zip(frames, rescales)):
+        # the reader takes the first frame's scale for all
+        relative = slope / first_slope
+        where = Slice(path, number, relative, intercept - first_intercept * slope / first_slope)
+        found.append(SliceHeader(where, tuple(_kind(groups)), _frame_header(header, groups)))
+    return found
+
+
+def _rescale(groups: _Groups) -> tuple[float, float]:
+    of = groups["PixelValueTransformationSequence"]
+    return float(of.get("RescaleSlope", 1.0)), float(of.get("RescaleIntercept", 0.0))
+
+
+def _frame_header(header: Any, groups: _Groups) -> Any:
+    """A frame's header as that of a file with one slice."""
+    import pydicom
+
+    single = pydicom.Dataset()
+    for keyword in TAGS:
+        if keyword in header and keyword != "NumberOfFrames":
+            setattr(single, keyword, header[keyword].value)
+    for macro, keywords in (
+        ("PlanePositionSequence", ("ImagePositionPatient",)),
+        ("PlaneOrientationSequence", ("ImageOrientationPatient",)),
+        ("PixelMeasuresSequence", ("PixelSpacing", "SliceThickness", "SpacingBetweenSlices")),
+    ):
+        group = groups[macro]
+        for keyword in keywords:
+            if group.get(keyword) is not None:
+                setattr(single, keyword, group.get(keyword))
+    return single
+
+
+def _kind(groups: _Groups) -> Iterable[str]:
+    """Words that tell what kind of image a frame is of."""
+    of_mr, of_ct = (groups[f"{modality}ImageFrameTypeSequence"].get("FrameType") for modality in ("MR", "CT"))
+    yield from (str(word) for word in (of_mr or of_ct or [])[2:])
+    echo = groups["MREchoSequence"].get("EffectiveEchoTime")
+    if echo is not None:
+        yield f"{echo:g} ms"
+    content = groups["FrameContentSequence"]
+    if content.get("StackID"):
+        yield f"stack {content.StackID}"
+    if content.get("TemporalPositionIndex") is not None:
+        yield f"time {content.TemporalPositionIndex}"
