@@ -18,6 +18,7 @@ class FindingDefinition:
     :param id: stable and short; the name in tables and files.
     :param choices: what can be filled in, from least to most.
     :param code: code (scheme, value, meaning) of the finding; private (99IFIMEASURE) where no standard has one.
+    :param how: what is meant by it, for people.
     """
 
     id: str
@@ -29,26 +30,41 @@ class FindingDefinition:
 
 FINDINGS: tuple[FindingDefinition, ...] = (
     FindingDefinition(
-        "reader_edema", "Quadratus femoris, edema", ("none", "mild", "moderate", "severe"), ("SCT", "79654002", "Edema"),
-        "High signal of the muscle in fat-suppressed T2. Scales differ by study; write down which one you use.",
+        id="reader_edema",
+        title="Quadratus femoris, edema",
+        choices=("none", "mild", "moderate", "severe"),
+        code=("SCT", "79654002", "Edema"),
+        how="High signal of the muscle in fat-suppressed T2. Scales differ by study; write down which one you use.",
     ),
     FindingDefinition(
-        "reader_goutallier", "Quadratus femoris, Goutallier grade", ("0", "1", "2", "3", "4"), ("SCT", "29185008", "Fatty degeneration"),
-        "0 no fat, 1 streaks, 2 less fat than muscle, 3 as much fat as muscle, 4 more fat than muscle.",
+        id="reader_goutallier",
+        title="Quadratus femoris, Goutallier grade",
+        choices=("0", "1", "2", "3", "4"),
+        code=("SCT", "29185008", "Fatty degeneration"),
+        how="0 no fat, 1 streaks, 2 less fat than muscle, 3 as much fat as muscle, 4 more fat than muscle.",
     ),
     FindingDefinition(
-        "reader_atrophy", "Quadratus femoris, atrophy", ("none", "mild", "moderate", "severe"), ("SCT", "13331008", "Atrophy"),
-        "Loss of bulk as seen by eye, against the other side or the neighbors.",
+        id="reader_atrophy",
+        title="Quadratus femoris, atrophy",
+        choices=("none", "mild", "moderate", "severe"),
+        code=("SCT", "13331008", "Atrophy"),
+        how="Loss of bulk as seen by eye, against the other side or the neighbors.",
     ),
     FindingDefinition(
-        "reader_tear", "Quadratus femoris, tear", ("none", "partial", "complete"), ("99IFIMEASURE", "READER_TEAR", "Tear of the quadratus femoris"),
-        "High signal medial to the muscle next to narrowing, with its fibers interrupted.",
+        id="reader_tear",
+        title="Quadratus femoris, tear",
+        choices=("none", "partial", "complete"),
+        code=("99IFIMEASURE", "READER_TEAR", "Tear of the quadratus femoris"),
+        how="High signal medial to the muscle next to narrowing, with its fibers interrupted.",
     ),
     FindingDefinition(
-        "reader_hamstring", "Hamstring origin, tendinopathy", ("none", "tendinosis", "partial tear", "complete tear"),
-        ("99IFIMEASURE", "READER_HAMSTRING", "Tendinopathy of the hamstring origin"), "Thickening or high signal of the common tendon at the ischial tuberosity.",
+        id="reader_hamstring",
+        title="Hamstring origin, tendinopathy",
+        choices=("none", "tendinosis", "partial tear", "complete tear"),
+        code=("99IFIMEASURE", "READER_HAMSTRING", "Tendinopathy of the hamstring origin"),
+        how="Thickening or high signal of the common tendon at the ischial tuberosity.",
     ),
-)  # fmt: skip
+)
 """Every field, in the order of tables and lists."""
 
 

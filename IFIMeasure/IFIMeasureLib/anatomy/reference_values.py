@@ -15,7 +15,10 @@ from ..values import IFIMeasureError
 
 @dataclass(frozen=True)
 class Subject:
-    """What is known of the person: sex ``F``, ``M`` or None; age in years, height in meters, weight in kilograms, or None."""
+    """What is known of the person; None where something is not.
+
+    :param sex: ``F`` or ``M``.
+    """
 
     sex: str | None = None
     age_years: float | None = None
@@ -35,10 +38,10 @@ class Subject:
             if len(birth) == 8 and len(study) == 8 and birth.isdigit() and study.isdigit():
                 age = int(study[:4]) - int(birth[:4]) - (study[4:] < birth[4:])
         return cls(
-            sex if sex in ("F", "M") else None,
-            age,
-            _within(tags.get("PatientSize", ""), 0.3, 2.6),
-            _within(tags.get("PatientWeight", ""), 2.0, 400.0),
+            sex=sex if sex in ("F", "M") else None,
+            age_years=age,
+            height_m=_within(tags.get("PatientSize", ""), 0.3, 2.6),
+            weight_kg=_within(tags.get("PatientWeight", ""), 2.0, 400.0),
         )
 
 
@@ -69,7 +72,10 @@ class ReferenceRow:
     citation: str
 
     def applies_to(self, subject: Subject) -> bool:
-        """Whether sex and age fit; a subject of unknown age counts as an adult, of unknown sex fits mixed groups only."""
+        """Whether sex and age fit.
+
+        A subject of unknown age counts as an adult; one of unknown sex fits mixed groups only.
+        """
         if self.sex is not None and self.sex != subject.sex:
             return False
         age = 40.0 if subject.age_years is None else subject.age_years
@@ -87,27 +93,30 @@ def reference_rows() -> tuple[ReferenceRow, ...]:
     with path.open(encoding="utf-8-sig", newline="") as stream:
         for number, row in enumerate(csv.DictReader(stream), 2):
             try:
-                rows.append(
-                    ReferenceRow(
-                        row["measurement"],
-                        row["study"],
-                        row["group"],
-                        row["sex"] or None,
-                        float(row["age_min"] or 0),
-                        float(row["age_max"] or 200),
-                        row["position"],
-                        _optional(row["mean_mm"]),
-                        _optional(row["sd_mm"]),
-                        _optional(row["cutoff_mm"]),
-                        row["accuracy"],
-                        row["citation"],
-                    )
-                )
+                rows.append(_reference_row(row))
             except (KeyError, ValueError, TypeError) as error:
                 raise IFIMeasureError(
                     f"{path}: line {number} cannot be read ({error}); correct it or install again."
                 ) from None
     return tuple(rows)
+
+
+def _reference_row(row: dict[str, str]) -> ReferenceRow:
+    """A line of the table, by the names of its columns."""
+    return ReferenceRow(
+        measurement=row["measurement"],
+        study=row["study"],
+        group=row["group"],
+        sex=row["sex"] or None,
+        age_min=float(row["age_min"] or 0),
+        age_max=float(row["age_max"] or 200),
+        position=row["position"],
+        mean_mm=_optional(row["mean_mm"]),
+        sd_mm=_optional(row["sd_mm"]),
+        cutoff_mm=_optional(row["cutoff_mm"]),
+        accuracy=row["accuracy"],
+        citation=row["citation"],
+    )
 
 
 def _optional(text: str) -> float | None:
@@ -116,7 +125,12 @@ def _optional(text: str) -> float | None:
 
 @dataclass(frozen=True)
 class Statement:
-    """One comparison with the literature. ``kind`` is ``cutoff`` or ``z``; ``below`` tells on which side of a cutoff."""
+    """One comparison with the literature.
+
+    :param kind: ``cutoff`` or ``z``.
+    :param z: standard deviations from the group's mean.
+    :param below: whether the value is at or below the cutoff.
+    """
 
     kind: str
     text: str
@@ -132,12 +146,19 @@ def statements(measurement: str, value_mm: float, subject: Subject) -> list[Stat
         if row.measurement != measurement or not row.applies_to(subject):
             continue
         if row.cutoff_mm is not None:
-            word = "below" if value_mm < row.cutoff_mm else "at" if value_mm == row.cutoff_mm else "above"
-            text = f"{word} the published cutoff of {row.cutoff_mm:g} mm ({row.study})"
-            result.append(Statement("cutoff", text, row, below=value_mm <= row.cutoff_mm))
+            result.append(_against_cutoff(value_mm, row, row.cutoff_mm))
         if row.mean_mm is not None and row.sd_mm and row.group == "control":
-            z = (value_mm - row.mean_mm) / row.sd_mm
-            who = {"F": "women", "M": "men", None: "controls"}[row.sex]
-            text = f"z = {z:+.1f} against {who} {row.mean_mm:g} ± {row.sd_mm:g} mm ({row.study})"
-            result.append(Statement("z", text, row, z=z))
+            result.append(_against_mean(value_mm, row, row.mean_mm, row.sd_mm))
     return result
+
+
+def _against_cutoff(value_mm: float, row: ReferenceRow, cutoff_mm: float) -> Statement:
+    word = "below" if value_mm < cutoff_mm else "at" if value_mm == cutoff_mm else "above"
+    text = f"{word} the published cutoff of {cutoff_mm:g} mm ({row.study})"
+    return Statement("cutoff", text, row, below=value_mm <= cutoff_mm)
+
+
+def _against_mean(value_mm: float, row: ReferenceRow, mean_mm: float, sd_mm: float) -> Statement:
+    z = (value_mm - mean_mm) / sd_mm
+    who = {"F": "women", "M": "men", None: "controls"}[row.sex]
+    return Statement("z", f"z = {z:+.1f} against {who} {mean_mm:g} ± {sd_mm:g} mm ({row.study})", row, z=z)

@@ -14,10 +14,29 @@ from typing import Any
 from ..resources import read_json
 from ..values import IFIMeasureError, Side
 
+SIDE_CODES = {Side.RIGHT: ("SCT", "24028007", "Right"), Side.LEFT: ("SCT", "7771000", "Left")}
+"""Codes (scheme, value, meaning) of the sides."""
+
+_SIDE_WORDS = {
+    "left": Side.LEFT,
+    "right": Side.RIGHT,
+    "l": Side.LEFT,
+    "r": Side.RIGHT,
+    "lt": Side.LEFT,
+    "rt": Side.RIGHT,
+}
+
 
 @dataclass(frozen=True)
 class StructureDefinition:
-    """One kind of structure: its id, its title, whether there is one on each side, its color (RGB 0-255), its code."""
+    """One kind of structure.
+
+    :param id: stable and short; the name in mappings, tables and files.
+    :param sided: whether there is one on each side.
+    :param color: red, green, blue, 0 to 255.
+    :param code: code (scheme, value, meaning).
+    :param names: what segments of it are called, in words of lower case joined by ``_``.
+    """
 
     id: str
     title: str
@@ -51,25 +70,15 @@ def definitions() -> dict[str, StructureDefinition]:
     """Return every kind of structure by id, in the order of the definition file. Do not change what is returned."""
     return {
         entry["id"]: StructureDefinition(
-            entry["id"],
-            entry["title"],
-            entry["sided"],
-            tuple(entry["color"]),
-            tuple(entry["code"]),
-            tuple(entry["names"]),
+            id=entry["id"],
+            title=entry["title"],
+            sided=entry["sided"],
+            color=tuple(entry["color"]),
+            code=tuple(entry["code"]),
+            names=tuple(entry["names"]),
         )
         for entry in read_json("Definitions/structures.json")["structures"]
     }
-
-
-_SIDE_WORDS = {
-    "left": Side.LEFT,
-    "right": Side.RIGHT,
-    "l": Side.LEFT,
-    "r": Side.RIGHT,
-    "lt": Side.LEFT,
-    "rt": Side.RIGHT,
-}
 
 
 def structure_from_name(name: str, extra_names: dict[str, str] | None = None) -> Structure | None:
@@ -130,13 +139,10 @@ def parse_structure(text: Any, where: str) -> Structure:
         words = set(re.split(r"[^a-z]+", text.lower()))
         if {"femur", "femora"} & words and {"hip", "pelvis"} & words:
             raise IFIMeasureError(
-                f"{where} maps to {text!r}, which joins femur and pelvis: the space between them cannot be measured; give femur and hip bone labels of their own."
+                f"{where} maps to {text!r}, which joins femur and pelvis: the space between them cannot be measured;"
+                " give femur and hip bone labels of their own."
             )
     known = ", ".join(definitions())
     raise IFIMeasureError(
         f"{where} maps to {text!r}, which is no known structure; use one of {known}, with _left or _right behind it."
     )
-
-
-SIDE_CODES = {Side.RIGHT: ("SCT", "24028007", "Right"), Side.LEFT: ("SCT", "7771000", "Left")}
-"""Codes of the sides."""

@@ -15,57 +15,6 @@ from ..images.masks import Volume
 from ..values import Array, IFIMeasureError
 
 
-def read_image(path: Path) -> Any:
-    if not path.exists():
-        raise IFIMeasureError(f"{path}: there is no such file.")
-    _refuse_unoriented(path)
-    try:
-        return sitk.ReadImage(str(path))
-    except RuntimeError:
-        raise IFIMeasureError(
-            f"{path}: this is not an image that can be read (NIfTI, NRRD, MetaImage or DICOM)."
-        ) from None
-
-
-def _refuse_unoriented(path: Path) -> None:
-    """Refuse files whose header does not say where the patient's left is."""
-    name = path.name.lower()
-    if name.endswith((".nii", ".nii.gz")):
-        header = nifti_header(path)
-        if len(header) >= 348:
-            order = "<" if header[:4] == (348).to_bytes(4, "little") else ">"
-            codes = np.frombuffer(header[252:256], dtype=order + "i2")
-            if header[344:347] in (b"n+1", b"ni1") and not codes.any():
-                raise IFIMeasureError(
-                    f"{path}: the NIfTI header has no orientation (qform_code and sform_code are 0), so left and right "
-                    "cannot be told; convert it again from DICOM with a converter that keeps the orientation."
-                )
-    elif name.endswith((".nrrd", ".nhdr")):
-        with path.open("rb") as stream:
-            head = stream.read(20000).split(b"\n\n")[0]
-        if head.startswith(b"NRRD") and not re.search(rb"(?im)^space\s*:", head):
-            raise IFIMeasureError(
-                f"{path}: the NRRD header has no 'space' field, so left and right cannot be told; save it again from a program that writes the orientation."
-            )
-
-
-def nifti_header(path: Path, size: int = 352) -> bytes:
-    opener: Any = gzip.open if path.name.lower().endswith(".gz") else open
-    try:
-        with opener(path, "rb") as stream:
-            return bytes(stream.read(size))
-    except (OSError, EOFError):
-        return b""
-
-
-def image_affine_ras(image: Any) -> Array:
-    direction = np.array(image.GetDirection()).reshape(3, 3)
-    affine = np.eye(4)
-    affine[:3, :3] = direction * np.array(image.GetSpacing())
-    affine[:3, 3] = image.GetOrigin()
-    return np.asarray(LPS_TO_RAS @ affine)
-
-
 def read_volume(path: Path) -> Volume:
     """Read a NIfTI, NRRD or MetaImage file as an image.
 
@@ -74,8 +23,8 @@ def read_volume(path: Path) -> Volume:
     image = read_image(path)
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
         raise IFIMeasureError(
-            f"{path}: the image has {image.GetDimension()} dimensions and {image.GetNumberOfComponentsPerPixel()} values a voxel; "
-            "a single three-dimensional scalar volume is needed."
+            f"{path}: the image has {image.GetDimension()} dimensions and {image.GetNumberOfComponentsPerPixel()} "
+            "values a voxel; a single three-dimensional scalar volume is needed."
         )
     array, grid = canonical(array_view(image), image_affine_ras(image))
     check_grid(grid, path)
@@ -99,8 +48,33 @@ def write_volume(volume: Volume, path: Path) -> None:
         raise OSError(f"{path} could not be written.") from error
 
 
+def read_image(path: Path) -> Any:
+    """Return a file as SimpleITK's image.
+
+    :raises IFIMeasureError: where there is no such file, it is no image, or does not say where the patient's left is.
+    """
+    if not path.exists():
+        raise IFIMeasureError(f"{path}: there is no such file.")
+    _refuse_unoriented(path)
+    try:
+        return sitk.ReadImage(str(path))
+    except RuntimeError:
+        raise IFIMeasureError(
+            f"{path}: this is not an image that can be read (NIfTI, NRRD, MetaImage or DICOM)."
+        ) from None
+
+
+def image_affine_ras(image: Any) -> Array:
+    """Return the affine (4, 4) from indices of SimpleITK's image to RAS millimeter."""
+    direction = np.array(image.GetDirection()).reshape(3, 3)
+    affine_lps = np.eye(4)
+    affine_lps[:3, :3] = direction * np.array(image.GetSpacing())
+    affine_lps[:3, 3] = image.GetOrigin()
+    return np.asarray(LPS_TO_RAS @ affine_lps)
+
+
 def array_view(image: Any) -> Array:
-    """[i, j, k] view that keeps its image alive."""
+    """Return the voxels of SimpleITK's image, [i, j, k]: a view that keeps the image alive."""
     view = sitk.GetArrayViewFromImage(image)
 
     class _Owned(np.ndarray):
@@ -109,3 +83,41 @@ def array_view(image: Any) -> Array:
     owned = view.view(_Owned)
     owned.owner = image
     return np.asanyarray(owned.T)
+
+
+def nifti_header(path: Path, size: int = 352) -> bytes:
+    """Return the first bytes of a NIfTI file, unpacked; none where it cannot be read."""
+    opener: Any = gzip.open if path.name.lower().endswith(".gz") else open
+    try:
+        with opener(path, "rb") as stream:
+            return bytes(stream.read(size))
+    except (OSError, EOFError):
+        return b""
+
+
+def nifti_byte_order(header: bytes) -> str:
+    """Return ``<`` or ``>``, as numpy names the order of bytes."""
+    return "<" if header[:4] == (348).to_bytes(4, "little") else ">"
+
+
+def _refuse_unoriented(path: Path) -> None:
+    """Refuse files whose header does not say where the patient's left is."""
+    name = path.name.lower()
+    if name.endswith((".nii", ".nii.gz")):
+        header = nifti_header(path)
+        if len(header) < 348:
+            return
+        codes = np.frombuffer(header[252:256], dtype=nifti_byte_order(header) + "i2")
+        if header[344:347] in (b"n+1", b"ni1") and not codes.any():
+            raise IFIMeasureError(
+                f"{path}: the NIfTI header has no orientation (qform_code and sform_code are 0), so left and right "
+                "cannot be told; convert it again from DICOM with a converter that keeps the orientation."
+            )
+    elif name.endswith((".nrrd", ".nhdr")):
+        with path.open("rb") as stream:
+            head = stream.read(20000).split(b"\n\n")[0]
+        if head.startswith(b"NRRD") and not re.search(rb"(?im)^space\s*:", head):
+            raise IFIMeasureError(
+                f"{path}: the NRRD header has no 'space' field, so left and right cannot be told; save it again "
+                "from a program that writes the orientation."
+            )

@@ -17,48 +17,57 @@ def preset_names() -> list[str]:
 
 
 def read_label_mapping(labels: str) -> tuple[dict[str, Structure], dict[str, str]]:
-    """Return what a person says of the labels: label values or segment names to structures, and a preset's further names.
+    """Return what a person says of the labels.
 
     :param labels: a preset's name, the path of a JSON file, or the JSON itself.
+    :returns: label values or segment names to structures, and further names of structures that a preset knows.
     :raises IFIMeasureError: where it is none of the three, or maps to an unknown structure.
     """
     table = read_json("Definitions/structures.json")
-    extra: dict[str, str] = {}
     if labels in table["presets"]:
-        raw: Any = table["presets"][labels]
-        extra = table["preset_names"].get(labels, {})
         where = f"Preset {labels}"
+        raw, extra = table["presets"][labels], table["preset_names"].get(labels, {})
     else:
-        where = "labels"
-        text = labels
-        if not labels.lstrip().startswith(("{", "[")):
-            path = Path(labels)
-            if not path.is_file():
-                raise IFIMeasureError(
-                    f"labels is {labels!r}: it is no preset ({', '.join(table['presets'])}), no JSON file that exists, "
-                    "and no JSON.",
-                    argument="labels",
-                )
-            where = path.name
-            text = path.read_text(encoding="utf-8-sig", errors="replace")
-        try:
-            raw = json.loads(text)
-        except ValueError as error:
-            raise IFIMeasureError(
-                f'{where} is not valid JSON ({error}); write it as {{"1": "hip_right", …}}.'
-            ) from None
-        if not isinstance(raw, dict) or not raw:
-            raise IFIMeasureError(
-                f'{where} must be one JSON object that maps labels to structures, as {{"1": "hip_right"}}.'
-            )
-    mapping: dict[str, Structure] = {}
-    for key, value in raw.items():
-        if isinstance(value, list):
-            ids = {parse_structure(item, f"{where}: label {key!r}").id for item in value}
-            if {"hip", "femur"} <= ids:
-                raise IFIMeasureError(
-                    f"{where}: label {key!r} joins femur and pelvis: the space between them cannot be measured; give femur and hip bone labels of their own."
-                )
-            raise IFIMeasureError(f"{where}: label {key!r} maps to several structures; a label is one structure.")
-        mapping[str(key)] = parse_structure(value, f"{where}: label {key!r}")
-    return mapping, extra
+        where, text = _mapping_text(labels, list(table["presets"]))
+        raw, extra = _parsed(text, where), {}
+    return {str(key): _structure_of(value, f"{where}: label {key!r}") for key, value in raw.items()}, extra
+
+
+def _mapping_text(labels: str, presets: list[str]) -> tuple[str, str]:
+    """How a mapping is called in sentences, and its JSON, which is ``labels`` itself or the content of a file."""
+    if labels.lstrip().startswith(("{", "[")):
+        return "labels", labels
+    path = Path(labels)
+    if not path.is_file():
+        raise IFIMeasureError(
+            f"labels is {labels!r}: it is no preset ({', '.join(presets)}), no JSON file that exists, and no JSON.",
+            argument="labels",
+        )
+    return path.name, path.read_text(encoding="utf-8-sig", errors="replace")
+
+
+def _parsed(text: str, where: str) -> dict[str, Any]:
+    try:
+        raw = json.loads(text)
+    except ValueError as error:
+        raise IFIMeasureError(f'{where} is not valid JSON ({error}); write it as {{"1": "hip_right", …}}.') from None
+    if not isinstance(raw, dict) or not raw:
+        raise IFIMeasureError(
+            f'{where} must be one JSON object that maps labels to structures, as {{"1": "hip_right"}}.'
+        )
+    return raw
+
+
+def _structure_of(value: Any, where: str) -> Structure:
+    """The structure that a label maps to.
+
+    :raises IFIMeasureError: where there are several, or it is unknown.
+    """
+    if not isinstance(value, list):
+        return parse_structure(value, where)
+    if {"hip", "femur"} <= {parse_structure(item, where).id for item in value}:
+        raise IFIMeasureError(
+            f"{where} joins femur and pelvis: the space between them cannot be measured;"
+            " give femur and hip bone labels of their own."
+        )
+    raise IFIMeasureError(f"{where} maps to several structures; a label is one structure.")

@@ -19,7 +19,7 @@ from ..anatomy.structures import names_of_other_programs, structure_from_name
 from ..images.grid import LPS_TO_RAS, Grid, canonical, check_grid
 from ..images.masks import Segmentation, SegmentRef, bounding_boxes
 from ..values import Array, IFIMeasureError
-from .images import array_view, image_affine_ras, nifti_header, read_image
+from .images import array_view, image_affine_ras, nifti_byte_order, nifti_header, read_image
 
 _IMAGE_FILES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
 
@@ -272,8 +272,7 @@ def _nifti_label_table(path: Path) -> dict[int, str]:
     header = nifti_header(path)
     if len(header) < 352:
         return {}
-    order = "<" if header[:4] == (348).to_bytes(4, "little") else ">"
-    offset = int(np.frombuffer(header[108:112], dtype=order + "f4")[0])
+    offset = int(np.frombuffer(header[108:112], dtype=nifti_byte_order(header) + "f4")[0])
     if not 352 < offset < 10_000_000:
         return {}
     text = nifti_header(path, offset)[352:].decode("utf-8", "replace")
