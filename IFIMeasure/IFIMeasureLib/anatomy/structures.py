@@ -17,6 +17,9 @@ from ..values import IFIMeasureError, Side
 SIDE_CODES = {Side.RIGHT: ("SCT", "24028007", "Right"), Side.LEFT: ("SCT", "7771000", "Left")}
 """Codes (scheme, value, meaning) of the sides."""
 
+ANATOMICAL_STRUCTURE = ("SCT", "91723000", "Anatomical Structure")
+_MUSCLE = ("SCT", "91727004", "Muscle")
+
 _SIDE_WORDS = {
     "left": Side.LEFT,
     "right": Side.RIGHT,
@@ -33,6 +36,7 @@ class StructureDefinition:
 
     :param id: stable and short; the name in mappings, tables and files.
     :param sided: whether there is one on each side.
+    :param muscle: whether it is a muscle.
     :param color: red, green, blue, 0 to 255.
     :param code: code (scheme, value, meaning).
     :param names: what segments of it are called, in words of lower case joined by ``_``.
@@ -41,9 +45,15 @@ class StructureDefinition:
     id: str
     title: str
     sided: bool
+    muscle: bool
     color: tuple[int, int, int]
     code: tuple[str, str, str]
     names: tuple[str, ...]
+
+    @property
+    def category(self) -> tuple[str, str, str]:
+        """Code (scheme, value, meaning) of the category it belongs to."""
+        return _MUSCLE if self.muscle else ANATOMICAL_STRUCTURE
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,7 @@ def definitions() -> dict[str, StructureDefinition]:
             id=entry["id"],
             title=entry["title"],
             sided=entry["sided"],
+            muscle=entry.get("muscle", False),
             color=tuple(entry["color"]),
             code=tuple(entry["code"]),
             names=tuple(entry["names"]),

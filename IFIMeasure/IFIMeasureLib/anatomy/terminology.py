@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .structures import SIDE_CODES, definitions
+from .structures import ANATOMICAL_STRUCTURE, SIDE_CODES, definitions
 
 TERMINOLOGY_NAME = "IFIMeasure"
 """Name of our terminology in 3D Slicer."""
-
-
-def category_code(structure_id: str) -> tuple[str, str, str]:
-    """Return the code (scheme, value, meaning) of the category that a structure belongs to."""
-    muscle = structure_id in ("quadratus_femoris", "gemelli_quadratus_femoris", "reference_muscle")
-    return ("SCT", "91727004", "Muscle") if muscle else ("SCT", "91723000", "Anatomical Structure")
 
 
 def terminology_document(places: Iterable[tuple[str, str, str]]) -> dict[str, Any]:
@@ -30,11 +24,11 @@ def terminology_document(places: Iterable[tuple[str, str, str]]) -> dict[str, An
     types: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for definition in definitions().values():
         more = {"recommendedDisplayRGBValue": list(definition.color), "3dSlicerLabel": definition.id}
-        types.setdefault(category_code(definition.id), []).append(
+        types.setdefault(definition.category, []).append(
             coded(definition.code, **more, **({"Modifier": sides} if definition.sided else {}))
         )
     for code in places:
-        types[category_code("")].append(coded(code, recommendedDisplayRGBValue=[230, 200, 120], Modifier=sides))
+        types[ANATOMICAL_STRUCTURE].append(coded(code, recommendedDisplayRGBValue=[230, 200, 120], Modifier=sides))
     return {
         "SegmentationCategoryTypeContextName": TERMINOLOGY_NAME,
         "@schema": "https://raw.githubusercontent.com/qiicr/dcmqi/master/doc/schemas/segment-context-schema.json#",

@@ -10,7 +10,6 @@ from pydicom.sr.coding import Code
 
 from .. import __version__
 from ..anatomy.structures import SIDE_CODES, Structure, definitions
-from ..anatomy.terminology import category_code
 from ..images.grid import LPS_TO_RAS
 from ..images.masks import Mask, placed
 from ..study.result import StudyResult
@@ -58,7 +57,7 @@ def dicom_segmentation(study: StudyResult, sources: list[pydicom.Dataset]) -> tu
             hd.seg.SegmentDescription(
                 segment_number=number,
                 segment_label=structure.name,
-                segmented_property_category=dicom_code(category_code(structure.id)),
+                segmented_property_category=dicom_code(definition.category),
                 segmented_property_type=dicom_code(definition.code),
                 algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC
                 if made

@@ -1,4 +1,4 @@
-"""The slices in DICOM files: a header of each and where its pixels are, for enhanced multi-frame files as for others."""
+"""The slices in DICOM files: a header of each and where its pixels are, alike for enhanced multi-frame files."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import slicer
 from vtkmodules.util.numpy_support import vtk_to_numpy
 
 from ..anatomy.structures import SIDE_CODES, Structure, definitions
-from ..anatomy.terminology import TERMINOLOGY_NAME, category_code
+from ..anatomy.terminology import TERMINOLOGY_NAME
 from ..files.segmentations import LayerWindow, in_reference_geometry
 from ..images.grid import Grid, canonical, check_grid
 from ..images.masks import Mask, Segmentation, SegmentRef
@@ -90,8 +90,9 @@ def replace_voxels(node: Any, segment_id: str, mask: Mask) -> None:
 
 def terminology_entry(structure_id: str, side: Side | None) -> str:
     """Return a segment's terminology in Slicer's serialized form: category, type, side."""
-    scheme, value, meaning = definitions()[structure_id].code
-    category = "^".join(category_code(structure_id))
+    definition = definitions()[structure_id]
+    scheme, value, meaning = definition.code
+    category = "^".join(definition.category)
     modifier = "^".join(SIDE_CODES[side]) if side is not None else "^^"
     return (
         f"{TERMINOLOGY_NAME}~{category}~{scheme}^{value}^{meaning}~{modifier}~Anatomic codes - DICOM master list~^^~^^"
