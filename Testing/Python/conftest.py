@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from additions import ENTRIES, LANDMARK
 from IFIMeasureLib.anatomy import landmarks
 from IFIMeasureLib.images.masks import Segmentation, SegmentRef
+from IFIMeasureLib.measuring.registry import MEASUREMENTS
 from IFIMeasureLib.study.prepared import measure_study
 from IFIMeasureLib.study.result import StudyResult
 from IFIMeasureLib.study.structures import resolve_structures
@@ -53,6 +55,14 @@ def with_landmarks(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.undo()
     for function in kept:
         function.cache_clear()
+
+
+@pytest.fixture
+def additions(with_landmarks: Any) -> Any:
+    """The landmark and the measurements of ``additions``, registered for the length of a test."""
+    with_landmarks(LANDMARK)
+    with MEASUREMENTS.with_also(*ENTRIES):
+        yield
 
 
 @pytest.fixture(scope="session")

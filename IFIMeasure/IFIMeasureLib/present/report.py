@@ -65,15 +65,12 @@ def report_html(study: StudyResult, identified: bool = False, changes: Changes |
     bones = bones_picture(study)
     if bones:
         body.append(figure_html(bones))
-    cutoffs = {}
-    for name in ("ifs", "qfs"):
-        found = [
-            row.cutoff_mm
-            for row in reference_rows()
-            if row.measurement == f"{name}_axial" and row.cutoff_mm and row.applies_to(study.subject)
-        ]
-        if found:
-            cutoffs[name] = found[0]
+    cutoffs: dict[str, float] = {}
+    for m in MEASUREMENTS:
+        rows = [row for row in reference_rows() if row.measurement == m.id and row.applies_to(study.subject)]
+        found = [row.cutoff_mm for row in rows if row.cutoff_mm]
+        if m.space is not None and found:
+            cutoffs.setdefault(m.space, found[0])
     profile = profile_picture(study, cutoffs)
     if profile:
         body.append("<h2>Along the slices</h2>" + figure_html(profile))

@@ -1,6 +1,6 @@
 """What a new measurement and a new landmark become of themselves: one entry each, and they stand wherever values do.
 
-The entries here are those that the developer guide takes as its examples.
+The entries are those of ``additions``.
 """
 
 from __future__ import annotations
@@ -13,82 +13,14 @@ from pathlib import Path
 import numpy as np
 import openpyxl
 import pytest
+from additions import ENTRIES, PLACE_RAS_MM
 from IFIMeasureLib.anatomy.landmarks import Landmark, empty_landmarks
 from IFIMeasureLib.cli.main import main
 from IFIMeasureLib.export.dicom_report import show_report
 from IFIMeasureLib.files.markups import markups_document, read_landmarks
-from IFIMeasureLib.measuring.definition import HipData, Kind, MeasurementDefinition
-from IFIMeasureLib.measuring.registry import MEASUREMENTS
-from IFIMeasureLib.measuring.units import DISTANCE, RATIO
 from IFIMeasureLib.synthetic.phantom import Phantom
 from IFIMeasureLib.synthetic.sample import sample_grid, write_sample_study
-from IFIMeasureLib.values import Measured, Result, Side, point3
-
-LANDMARK = {
-    "id": "teardrop_lowest",
-    "title": "Teardrop, lowest",
-    "how": "Lowest point of the acetabular teardrop.",
-}
-
-PLACE_RAS_MM = (45.0, 10.0, -25.0)
-
-
-def _space_over_head(data: HipData) -> Result:
-    return Measured(data.value("ifs_axial") / data.value("femoral_head_diameter"), "1", method="quotient of both")
-
-
-def _teardrop_to_trochanter(data: HipData) -> Result:
-    a, b = data.at("teardrop_lowest"), data.at("lesser_trochanter_tip")
-    return Measured(
-        float(np.linalg.norm(a - b)), "mm", (point3(a), point3(b)), plane="3D", method="between both points"
-    )
-
-
-ENTRIES = (
-    MeasurementDefinition(
-        id="space_over_head",
-        title="Ischiofemoral space over head diameter",
-        kind=Kind.SPACE,
-        unit="1",
-        decimals=2,
-        quantity=RATIO,
-        definition="The axial ischiofemoral space over the diameter of the femoral head.",
-        citation="defined here",
-        depends=("ifs_axial", "femoral_head_diameter"),
-        compute=_space_over_head,
-    ),
-    MeasurementDefinition(
-        id="teardrop_to_trochanter",
-        title="Teardrop to lesser trochanter",
-        kind=Kind.LENGTH,
-        unit="mm",
-        decimals=1,
-        quantity=DISTANCE,
-        definition="Distance between the lowest point of the teardrop and the tip of the lesser trochanter.",
-        citation="defined here",
-        needs=("teardrop_lowest", "lesser_trochanter_tip"),
-        compute=_teardrop_to_trochanter,
-    ),
-    MeasurementDefinition(
-        id="space_per_degree",
-        title="Ischiofemoral space per degree of neck-shaft angle",
-        kind=Kind.SPACE,
-        unit="mm/deg",
-        decimals=3,
-        quantity=RATIO,
-        definition="Has a unit that nothing else has.",
-        citation="defined here",
-        depends=("ifs_axial", "neck_shaft_angle"),
-        compute=lambda data: Measured(data.value("ifs_axial") / data.value("neck_shaft_angle"), "mm/deg"),
-    ),
-)
-
-
-@pytest.fixture
-def registered(with_landmarks):
-    with_landmarks(LANDMARK)
-    with MEASUREMENTS.with_also(*ENTRIES):
-        yield
+from IFIMeasureLib.values import Side
 
 
 def placed_by_hand(folder: Path) -> Path:
@@ -104,7 +36,7 @@ def table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def test_they_stand_in_every_file_of_a_study(registered, tmp_path):
+def test_they_stand_in_every_file_of_a_study(additions, tmp_path):
     image, segmentation = write_sample_study(tmp_path / "in", Phantom(seed=1), sample_grid((1.2, 1.2, 6.0)))
     out = tmp_path / "out"
     call = ["measure", str(image), "--segmentation", str(segmentation), "--landmarks", str(placed_by_hand(tmp_path))]
@@ -148,7 +80,7 @@ def test_they_stand_in_every_file_of_a_study(registered, tmp_path):
     assert (out / "scene.mrb").stat().st_size > 0
 
 
-def test_they_stand_in_the_documents_that_are_generated(registered):
+def test_they_stand_in_the_documents_that_are_generated(additions):
     path = Path(__file__).resolve().parents[3] / "Docs" / "generate.py"
     spec = importlib.util.spec_from_file_location("generate", path)
     generate = importlib.util.module_from_spec(spec)

@@ -128,12 +128,13 @@ def test_a_measurement_that_is_not_there_is_told_by_its_id():
         measurement("qf_mass")
 
 
-def test_every_number_has_the_unit_of_its_definition(study):
+def test_every_number_has_the_unit_of_its_definition_and_points_that_can_be_drawn(study):
     measured = 0
     for hip_result in study.hips.values():
         for key, result in (*hip_result.results.items(), *study.paired.items()):
             if isinstance(result, Measured):
                 assert result.unit == measurement(key).unit, key
+                assert len(result.points_ras_mm) in (0, 2, 3), key
                 measured += 1
     assert measured > 30
 
