@@ -1,8 +1,75 @@
-"""Measure ischiofemoral impingement: the library behind the IFIMeasure module and command line.
+"""Measure ischiofemoral impingement of the hip: spaces between ischium and femur, angles, and the quadratus femoris.
 
-``core`` holds what a hip is and how it is measured (numpy, scipy, SimpleITK, vtk);
-``mrml`` turns its results into MRML nodes, scenes and pictures (Slicer's C++ core);
-``cli`` is the command ``ifimeasure``. Importing this package imports none of them.
+    import IFIMeasureLib as ifi
+
+    study = ifi.measure("bones.nii.gz", "dicom_folder", labels="totalsegmentator")
+    study.table()                          # a pandas DataFrame; study.rows() without pandas
+    study.value("ifs_axial", "left")       # a Measured, or a NotMeasurable with its reason
+    study.save("results")                  # what the command line writes
+
+Everything here comes from :mod:`.api` and :mod:`.values`, and is loaded when it is first used.
 """
 
-__version__ = "0.1.0"
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.2.0"
+
+if TYPE_CHECKING:
+    from .api import Study as Study
+    from .api import measure as measure
+    from .api import open_study as open_study
+    from .api import segment_muscle as segment_muscle
+    from .values import IFIMeasureError as IFIMeasureError
+    from .values import Measured as Measured
+    from .values import NotMeasurable as NotMeasurable
+    from .values import Side as Side
+
+_DOOR = {
+    "measure": "api",
+    "open_study": "api",
+    "segment_muscle": "api",
+    "Study": "api",
+    "Measured": "values",
+    "NotMeasurable": "values",
+    "Side": "values",
+    "IFIMeasureError": "values",
+}
+"""What this package shows, and where it lies."""
+
+__all__ = [
+    "IFIMeasureError",
+    "Measured",
+    "NotMeasurable",
+    "Side",
+    "Study",
+    "__version__",
+    "measure",
+    "open_study",
+    "segment_muscle",
+]
+
+_SHIPPED_WITH_SLICER = ("numpy", "scipy", "SimpleITK", "vtk", "vtkmodules", "pydicom")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _DOOR:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(_DOOR)}")
+    import importlib
+
+    try:
+        found = getattr(importlib.import_module(f".{_DOOR[name]}", __name__), name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in _SHIPPED_WITH_SLICER:
+            raise
+        raise ModuleNotFoundError(
+            f"{error.name} is not installed here (3D Slicer ships it); run: pip install 'ifimeasure[standalone]'",
+            name=error.name,
+        ) from None
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -15,8 +15,8 @@ def resource_path(name: str) -> Path:
 
     :raises FileNotFoundError: where the installation lacks the file.
     """
-    package = Path(__file__).resolve().parents[1]
-    for root in (package.parent / "Resources", package / "Resources"):
+    package = Path(__file__).resolve().parent
+    for root in (package / "Resources", package.parent / "Resources"):
         if (root / name).exists():
             return root / name
     raise FileNotFoundError(f"The installation of IFIMeasure lacks Resources/{name}; install it again.")

@@ -474,6 +474,12 @@ def imports(cases: int) -> None:
         )
 
     print("Loading the library after vtk, numpy, SimpleITK")
+    for name, arguments, limit in (
+        ("python -c 'import IFIMeasureLib', whole process", ["-c", "import IFIMeasureLib"], 0.1),
+        ("ifimeasure --help, whole process", ["-m", "IFIMeasureLib.cli", "--help"], 0.3),
+    ):
+        call = [sys.executable, *arguments]
+        line(name, _timed(lambda call=call: subprocess.run(call, capture_output=True, check=True), 9), "s", limit)
     line(
         "IFIMeasureLib with all of core",
         seconds("import IFIMeasureLib, IFIMeasureLib.study.prepared, IFIMeasureLib.present.tables"),
@@ -806,16 +812,14 @@ def collect(cases: int) -> None:
 def export(cases: int) -> None:
     """Writing a measured study: the usual files, and every one. Imports and the first call's preparations are not counted."""
     print("export of a study")
-    from IFIMeasureLib.cli.main import build_parser, run_study
+    from IFIMeasureLib import measure
     from IFIMeasureLib.export.formats import DEFAULT_FORMATS, OUTPUT_FORMATS
-    from IFIMeasureLib.export.study_files import write_outputs
     from IFIMeasureLib.synthetic.phantom import Phantom
     from IFIMeasureLib.synthetic.sample import write_sample_study
 
     with tempfile.TemporaryDirectory() as text:
         dicom, segmentation = write_sample_study(Path(text) / "sample", Phantom(seed=1))
-        call = ["measure", str(dicom), "--segmentation", str(segmentation), "--series", "2", "--output", text]
-        study = run_study(build_parser().parse_args(call), lambda said: None)
+        study = measure(segmentation, dicom, series=2, name="benchmark")
         for name, formats, limit in (
             ("usual files", DEFAULT_FORMATS, 3.0),
             ("every file", tuple(OUTPUT_FORMATS), None),
@@ -823,7 +827,7 @@ def export(cases: int) -> None:
 
             def write(formats: tuple[str, ...] = formats) -> None:
                 with tempfile.TemporaryDirectory() as folder:
-                    write_outputs(study, Path(folder), "benchmark", formats=formats)
+                    study.save(folder, formats)
 
             write()
             line(name, _timed(write, 3), "s", limit)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ..values import IFIMeasureError, Side
 
@@ -76,26 +77,42 @@ def finding(finding_id: str) -> FindingDefinition:
     for definition in FINDINGS:
         if definition.id == finding_id:
             return definition
-    raise IFIMeasureError(f"there is no finding '{finding_id}'; there are {', '.join(d.id for d in FINDINGS)}.")
+    raise IFIMeasureError(
+        f"there is no finding '{finding_id}'; there are {', '.join(d.id for d in FINDINGS)}.", argument="findings"
+    )
 
 
-def parse_findings(texts: Iterable[str]) -> Findings:
-    """Read findings such as ``right:reader_tear=partial``.
+def given_findings(given: Mapping[Any, Mapping[str, str]] | Iterable[str] | None) -> Findings:
+    """Return findings, given by side and field, or as texts such as ``right:reader_tear=partial``.
 
-    :raises IFIMeasureError: where one cannot be read; says what may stand there.
+    :raises IFIMeasureError: where a side, a field or a choice does not exist; says what may stand there.
     """
+    if given is None:
+        return {}
+    if isinstance(given, Mapping):
+        of_sides = [
+            (side.value if isinstance(side, Side) else side, finding_id, choice)
+            for side, fields in given.items()
+            for finding_id, choice in fields.items()
+        ]
+    else:
+        of_sides = [_parsed(text) for text in ((given,) if isinstance(given, str) else given)]
     found: Findings = {}
-    for text in texts:
-        where, _, choice = text.partition("=")
-        side_name, _, finding_id = where.partition(":")
-        if side_name not in ("right", "left") or not finding_id or not choice:
-            raise IFIMeasureError(
-                f"finding {text!r}: it must read as 'right:reader_tear=partial'.", argument="findings"
-            )
+    for side, finding_id, choice in of_sides:
         definition = finding(finding_id)
-        if choice not in definition.choices:
+        if side not in ("right", "left") or choice not in definition.choices:
             raise IFIMeasureError(
-                f"finding {text!r}: {definition.title} is one of {', '.join(definition.choices)}.", argument="findings"
+                f"finding '{side}:{finding_id}={choice}': the side is left or right, and {definition.title} is one of "
+                f"{', '.join(definition.choices)}.",
+                argument="findings",
             )
-        found.setdefault(Side(side_name), {})[finding_id] = choice
+        found.setdefault(Side(side), {})[finding_id] = choice
     return found
+
+
+def _parsed(text: str) -> tuple[str, str, str]:
+    where, _, choice = text.partition("=")
+    side, _, finding_id = where.partition(":")
+    if side not in ("right", "left") or not finding_id or not choice:
+        raise IFIMeasureError(f"finding {text!r}: it must read as 'right:reader_tear=partial'.", argument="findings")
+    return side, finding_id, choice

@@ -35,6 +35,29 @@ FOLLOW_UP_FILES = ("follow_up.csv", "follow_up.html", "together_*.seg.nrrd")
 """Every file of a folder of changes over time; of the last there is one for each examination, with its date."""
 
 
+def chosen_formats(asked: Collection[str] | str | None) -> tuple[str, ...]:
+    """Return the formats that were asked for, by their names, separated by commas where it is one text.
+
+    :param asked: None for :data:`DEFAULT_FORMATS`, ``all`` for every one.
+    :raises IFIMeasureError: where there is no such format; names those that exist.
+    """
+    if asked is None:
+        return DEFAULT_FORMATS
+    words = tuple(word.strip() for word in (asked.split(",") if isinstance(asked, str) else asked) if word.strip())
+    if words == ("all",):
+        return tuple(OUTPUT_FORMATS)
+    unknown = [word for word in words if word not in OUTPUT_FORMATS]
+    if unknown or not words:
+        from ..values import IFIMeasureError  # not above: with it comes numpy
+
+        raise IFIMeasureError(
+            f"formats is {asked!r}: there is no format {', '.join(unknown) or 'in it'}; there are "
+            f"{', '.join(OUTPUT_FORMATS)}, and all.",
+            argument="formats",
+        )
+    return words
+
+
 NEEDED_PACKAGES = {"workbook": "openpyxl", "dicom": "highdicom", "pdf": "weasyprint"}
 """Packages that are not part of 3D Slicer and that a format needs."""
 

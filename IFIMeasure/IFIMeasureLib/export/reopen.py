@@ -13,6 +13,7 @@ import numpy as np
 
 from ..anatomy.landmarks import LandmarkSet
 from ..anatomy.reference_values import Subject
+from ..files.dicom_series import read_series, scan_folder
 from ..files.images import read_volume
 from ..files.markups import read_landmarks
 from ..files.results import read_document
@@ -73,6 +74,29 @@ def placed_by_person(folder: Path) -> dict[Side, LandmarkSet]:
         if path.exists():
             found.update(read_landmarks(path))
     return found
+
+
+def measured_series(folder: Path, provenance: Provenance, say: Callable[[str], None] = lambda text: None) -> Volume:
+    """Read the DICOM series that a study was measured with, by its UID; of several stacks in it, the one named then.
+
+    :param provenance: of the study.
+    :raises IFIMeasureError: where it is not in the folder, or which stack it was is not known.
+    """
+    uid = "" if provenance.series is None else provenance.series.uid
+    matching = [series for series in scan_folder(folder, say) if uid and series.tags.get("SeriesInstanceUID") == uid]
+    if len(matching) > 1:
+        matching = [series for series in matching if series.number == provenance.options.get("series")]
+        if not matching:
+            raise IFIMeasureError(
+                f"{folder}: the series that was measured ({uid}) holds several stacks, and which one is not known; "
+                "measure the study again and name the series."
+            )
+    if matching:
+        return replace(read_series(matching[0]), contrast=provenance.contrast)
+    raise IFIMeasureError(
+        f"{folder}: the series that was measured ({uid or 'unknown: no DICOM series was measured'}) is not in it; give "
+        "the folder that was measured."
+    )
 
 
 def measured_together(

@@ -77,6 +77,28 @@ def written_whole(folder: Path, files: Collection[str] = OUTPUT_FILES) -> Iterat
                     path.rmdir()
 
 
+def refuse_existing(path: Path, force: bool) -> None:
+    """Refuse to replace a file, unless it may be replaced.
+
+    :raises IFIMeasureError: where there is one.
+    """
+    if path.exists() and not force:
+        raise IFIMeasureError(
+            f"{path}: there is such a file already; choose another name, or let it be replaced.", argument="force"
+        )
+
+
+def write_file_whole(path: Path, text: str) -> None:
+    """Write a file beside its place, then rename it, so that it is complete or absent."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.partial")
+    try:
+        beside.write_bytes(text.encode())
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
 def _umask() -> int:
     value = os.umask(0)
     os.umask(value)

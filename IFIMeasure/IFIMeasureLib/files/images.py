@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,15 @@ def read_volume(path: Path) -> Volume:
 
     :raises IFIMeasureError: where there is no such file, it is no image, or its geometry is unusable.
     """
-    image = read_image(path)
+    return replace(volume_of_image(read_image(path), path), files=(path,))
+
+
+def volume_of_image(image: Any, path: Path) -> Volume:
+    """Return an image of SimpleITK as a volume.
+
+    :param path: where it came from, for messages.
+    :raises IFIMeasureError: where it is no scalar volume, or its geometry is unusable.
+    """
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
         raise IFIMeasureError(
             f"{path}: the image has {image.GetDimension()} dimensions and {image.GetNumberOfComponentsPerPixel()} "
@@ -28,7 +37,7 @@ def read_volume(path: Path) -> Volume:
         )
     array, grid = canonical(array_view(image), image_affine_ras(image))
     check_grid(grid, path)
-    return Volume(array, grid, path, files=(path,))
+    return Volume(array, grid, path)
 
 
 def write_volume(volume: Volume, path: Path) -> None:

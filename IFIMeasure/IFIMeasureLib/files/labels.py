@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,44 +18,56 @@ def preset_names() -> list[str]:
     return list(read_json("Definitions/structures.json")["presets"])
 
 
-def read_label_mapping(labels: str) -> tuple[dict[str, Structure], dict[str, str]]:
+def read_label_mapping(
+    labels: str | os.PathLike[str] | Mapping[Any, str],
+) -> tuple[dict[str, Structure], dict[str, str]]:
     """Return what a person says of the labels.
 
-    :param labels: a preset's name, the path of a JSON file, or the JSON itself.
+    :param labels: a preset's name, the path of a JSON file, the JSON itself, or what it would say.
     :returns: label values or segment names to structures, and further names of structures that a preset knows.
-    :raises IFIMeasureError: where it is none of the three, or maps to an unknown structure.
+    :raises IFIMeasureError: where it is none of them, or maps to an unknown structure.
     """
     table = read_json("Definitions/structures.json")
-    if labels in table["presets"]:
+    if isinstance(labels, Mapping):
+        where, raw, extra = "labels", _checked(labels, "labels"), {}
+    elif labels in table["presets"]:
         where = f"Preset {labels}"
         raw, extra = table["presets"][labels], table["preset_names"].get(labels, {})
     else:
-        where, text = _mapping_text(labels, list(table["presets"]))
+        where, text = _mapping_text(os.fspath(labels))
         raw, extra = _parsed(text, where), {}
-    return {str(key): _structure_of(value, f"{where}: label {key!r}") for key, value in raw.items()}, extra
+    return {str(key): _structure_of(value, f"{where}: label {str(key)!r}") for key, value in raw.items()}, extra
 
 
-def _mapping_text(labels: str, presets: list[str]) -> tuple[str, str]:
+def _mapping_text(labels: str) -> tuple[str, str]:
     """How a mapping is called in sentences, and its JSON, which is ``labels`` itself or the content of a file."""
     if labels.lstrip().startswith(("{", "[")):
         return "labels", labels
     path = Path(labels)
     if not path.is_file():
         raise IFIMeasureError(
-            f"labels is {labels!r}: it is no preset ({', '.join(presets)}), no JSON file that exists, and no JSON.",
+            f"labels is {labels!r}: it is no preset ({', '.join(preset_names())}), no JSON file that exists, and no "
+            "JSON.",
             argument="labels",
         )
     return path.name, path.read_text(encoding="utf-8-sig", errors="replace")
 
 
-def _parsed(text: str, where: str) -> dict[str, Any]:
+def _parsed(text: str, where: str) -> Mapping[Any, Any]:
     try:
         raw = json.loads(text)
     except ValueError as error:
-        raise IFIMeasureError(f'{where} is not valid JSON ({error}); write it as {{"1": "hip_right", …}}.') from None
-    if not isinstance(raw, dict) or not raw:
         raise IFIMeasureError(
-            f'{where} must be one JSON object that maps labels to structures, as {{"1": "hip_right"}}.'
+            f'{where} is not valid JSON ({error}); write it as {{"1": "hip_right", …}}.', argument="labels"
+        ) from None
+    return _checked(raw, where)
+
+
+def _checked(raw: Any, where: str) -> Mapping[Any, Any]:
+    if not isinstance(raw, Mapping) or not raw:
+        raise IFIMeasureError(
+            f'{where} must be one JSON object that maps labels to structures, as {{"1": "hip_right"}}.',
+            argument="labels",
         )
     return raw
 

@@ -48,22 +48,34 @@ def read_segmentation(path: Path, names: Collection[str] = ()) -> Segmentation:
         path = files[0]
     if path.exists() and _is_dicom(path):
         return _read_dicom_seg(path)
-    return _read_label_map(path)
+    return segmentation_of_image(read_image(path), path)
 
 
-def _read_label_map(path: Path) -> Segmentation:
-    """A label map, or a Slicer ``.seg.nrrd``."""
-    image = read_image(path)
+def segmentation_of_image(image: Any, path: Path) -> Segmentation:
+    """Return an image of SimpleITK, a label map or what was a Slicer ``.seg.nrrd``, as a segmentation.
+
+    :param path: where it came from, for messages and for the label table that a NIfTI file may hold.
+    :raises IFIMeasureError: where it is no label map, or its geometry is unusable.
+    """
     keys = {key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}
     image = _of_three_dimensions(image, path)
-    layers = [_whole_numbers(array, path) for array in _components(image)]
-    affine = image_affine_ras(image)
+    layers, affine = _components(image), image_affine_ras(image)
     reference = re.search(r"Reference image geometry\|([^|]*)\|", keys.get("Segmentation_ConversionParameters", ""))
     if reference:
         window = in_reference_geometry(layers[0].shape, affine, reference[1])
         layers, affine = [window.fill(layer) for layer in layers], window.affine
-    turned, grid = _turned(layers, affine, path)
-    segments = _slicer_segments(keys)
+    return segmentation_of_layers(layers, affine, _slicer_segments(keys), path)
+
+
+def segmentation_of_layers(layers: list[Array], affine: Array, segments: list[SegmentRef], path: Path) -> Segmentation:
+    """Return layers of label values, each (I, J, K), as a segmentation.
+
+    :param affine: (4, 4) indices to RAS millimeter.
+    :param segments: those that are known by name; where there are none, they are the values of the first layer.
+    :param path: where the layers came from, for messages and for the label table that a NIfTI file may hold.
+    :raises IFIMeasureError: where the values are no labels, or the geometry is unusable.
+    """
+    turned, grid = _turned([_whole_numbers(layer, path) for layer in layers], affine, path)
     if segments:
         return Segmentation(turned, grid, segments, path, named=True)
     table = _nifti_label_table(path)
@@ -128,7 +140,8 @@ def _read_masks(folder: Path, files: list[Path], names: Collection[str]) -> Segm
     if not known:
         raise IFIMeasureError(
             f"{folder}: none of its {len(files)} files is a mask named as a structure (such as femur_left.nii.gz);"
-            " name the segmentation file itself, or say which mask is what."
+            " name the segmentation file itself, or say which mask is what.",
+            argument="labels",
         )
     packed = _PackedLayers(np.uint8)
     grid = None

@@ -419,9 +419,9 @@ def test_a_labs_own_repeatability_is_computed_and_used(demo, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--contrast", "t1"], "no IMAGE is given"),
-        (["--fat-image", "fat.nii.gz"], "needs IMAGE to be the water image"),
-        (["--opposed-image", "fat.nii.gz"], "needs IMAGE to be the in-phase image"),
+        (["--contrast", "t1"], "no image is given"),
+        (["--fat-image", "fat.nii.gz"], "needs the image to be the water image"),
+        (["--opposed-image", "fat.nii.gz"], "needs the image to be the in-phase image"),
         (["--finding", "right:reader_tear=maybe"], "is one of none, partial, complete"),
         (["--finding", "tear"], "must read as"),
         (["--height", "170"], "must be meters"),
@@ -597,8 +597,11 @@ def test_an_unsided_label_of_both_hip_bones_is_split(tmp_path, capsys):
             ],
             "no DICOM image",
         ),
-        (["measure", "--segmentation", "{tmp}/seg.nrrd", "--series", "3", "--output", "{tmp}/o"], "no IMAGE is given"),
-        (["measure", "--segmentation", "{tmp}/seg.nrrd", "--age", "900", "--output", "{tmp}/o"], "--age is 900"),
+        (["measure", "--segmentation", "{tmp}/seg.nrrd", "--series", "3", "--output", "{tmp}/o"], "no image is given"),
+        (
+            ["measure", "--segmentation", "{tmp}/seg.nrrd", "--age", "900", "--output", "{tmp}/o"],
+            "age_years is 900: it must be years between 0 and 130 (--age)",
+        ),
         (
             [
                 "measure",

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
 from cases import SHARED
-from IFIMeasureLib.cli.main import _measured_series
+from IFIMeasureLib.export.reopen import measured_series
 from IFIMeasureLib.files.dicom_series import read_series, scan_folder
 from IFIMeasureLib.files.segmentations import read_segmentation
 from IFIMeasureLib.files.series_choice import anatomy, choose_series
+from IFIMeasureLib.study.provenance import Provenance, Series
 from IFIMeasureLib.synthetic.phantom import Phantom
 from IFIMeasureLib.synthetic.sample import sample_grid, write_sample_study
 from IFIMeasureLib.values import IFIMeasureError
@@ -148,10 +150,10 @@ def test_stacks_of_one_multi_frame_file_are_chosen_one_by_one(sample, tmp_path):
     chosen = choose_series(found, number="12.2").series
     assert chosen is not None and read_series(chosen).array.max() > 100
     assert read_series(found[0]).array.max() <= 0.0
-    study = {"series": {"uid": found[0].tags["SeriesInstanceUID"]}, "options": {"series": "12.2"}}
-    assert _measured_series(folder, study).array.max() > 100  # never another stack than the one that was measured
+    study = Provenance(series=Series(found[0].tags["SeriesInstanceUID"]), options={"series": "12.2"})
+    assert measured_series(folder, study).array.max() > 100  # never another stack than the one that was measured
     with pytest.raises(IFIMeasureError, match="holds several stacks"):
-        _measured_series(folder, {**study, "options": {}})
+        measured_series(folder, replace(study, options={}))
 
 
 def test_two_series_that_are_alike_are_not_chosen_between(sample, tmp_path):

@@ -1,0 +1,333 @@
+"""The front door for Python: measure a study, open one that was measured, segment its muscle, follow it over time.
+
+What goes in: paths, images of SimpleITK, or pairs ``(array[i, j, k], affine from ijk to RAS mm)``. What comes out:
+objects with ``rows()`` (typed, without pandas) and ``table()`` (a pandas DataFrame). Points are RAS millimeter; columns
+of tables name their frame. The command line is a user of this module, and does nothing that it cannot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from .anatomy.landmarks import LandmarkSet
+from .anatomy.reference_values import Subject
+from .export import reopen, study_files, whole
+from .export.formats import chosen_formats
+from .files.given import GivenImage, GivenLandmarks, PathLike, given_side
+from .files.results import read_document
+from .measuring.registry import MEASUREMENTS
+from .muscle.strokes import Strokes
+from .present.rows import Rows
+from .present.summary import study_html
+from .present.tables import MEASUREMENT_COLUMNS, PROFILE_COLUMNS, measurement_rows, profile_rows
+from .present.text import number_text, unit_text
+from .study.asked import Asked, GivenFindings, GivenLabels, measured
+from .study.follow_up import Changes, Examination, examination_of, read_examination
+from .study.follow_up import follow_up as follow_examinations
+from .study.prepared import PreparedStudy
+from .study.provenance import Provenance, kept_options
+from .study.result import Progress, StudyResult
+from .values import IFIMeasureError, Measured, NotMeasurable, Side
+
+
+class Study:
+    """One examination that was measured.
+
+    :ivar name: of the study; empty for that of the folder it is saved in.
+    :ivar result: everything that was measured, as the library holds it.
+    """
+
+    def __init__(self, result: StudyResult, prepared: PreparedStudy | None = None, name: str = "") -> None:
+        self.result = result
+        self.name = name
+        self._prepared = prepared
+
+    @property
+    def landmarks(self) -> dict[Side, LandmarkSet]:
+        """Landmarks of each side that was measured, by id; positions are RAS millimeter."""
+        return {side: dict(hip.landmarks) for side, hip in self.result.hips.items()}
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must know beside the values; sides that have no bones are among it."""
+        absent = [f"{side.value} side: {reason}" for side, reason in self.result.absent_sides.items()]
+        return [*self.result.notes, *absent]
+
+    @property
+    def date(self) -> str:
+        """Date of the examination, ISO 8601; empty where it is not known."""
+        return self.result.date
+
+    @property
+    def provenance(self) -> Provenance:
+        """Where the results come from: inputs with checksums, series, options, contrast, versions."""
+        return self.result.provenance
+
+    @property
+    def subject(self) -> Subject:
+        """Sex, age, height and weight of the person, where they are known."""
+        return self.result.subject
+
+    def rows(self) -> Rows:
+        """Return a row for every measurement and side, with the columns of ``measurements.csv``; cells are typed."""
+        return Rows(MEASUREMENT_COLUMNS, measurement_rows(self.result))
+
+    def table(self) -> Any:
+        """Return :meth:`rows` as a pandas DataFrame; a value that is missing is NaN, with the reason beside it.
+
+        :raises IFIMeasureError: where pandas is not installed.
+        """
+        return self.rows().table()
+
+    def profile(self) -> Rows:
+        """Return the spaces along the slices, with the columns of ``profile.csv``; cells are typed."""
+        return Rows(PROFILE_COLUMNS, profile_rows(self.result))
+
+    def value(self, measurement: str, side: Side | str | None = None) -> Measured | NotMeasurable:
+        """Return one value, or why there is none.
+
+        :param measurement: its id, such as ``ifs_axial``.
+        :param side: ``left`` or ``right``; may be left out for a measurement between both hips.
+        :raises IFIMeasureError: where there is no such measurement, or the side is needed or was not asked for.
+        """
+        definition = next((m for m in MEASUREMENTS if m.id == measurement), None)
+        if definition is None:
+            raise IFIMeasureError(
+                f"there is no measurement {measurement!r}; there are {', '.join(m.id for m in MEASUREMENTS)}."
+            )
+        if definition.paired:
+            return self.result.paired[measurement]
+        measured = [*self.result.hips, *self.result.absent_sides]
+        have = ", ".join(repr(s.value) for s in measured)
+        if side is None or side == "both":
+            raise IFIMeasureError(f"{measurement} is measured side by side; say which: there are {have}.")
+        of = given_side(side)
+        if of not in measured:
+            raise IFIMeasureError(f"{measurement}: the {of.value} side was not asked for; there are {have}.")
+        return self.result.result(measurement, of) or NotMeasurable(self.result.absent_sides[of])
+
+    def save(
+        self,
+        folder: PathLike,
+        formats: Collection[str] | str | None = None,
+        force: bool = False,
+        *,
+        earlier: Iterable[Study | PathLike] = (),
+        identified: bool = False,
+        progress: Progress | None = None,
+    ) -> Path:
+        """Write the study into a folder, all of it or nothing; returns the folder.
+
+        :param formats: any of ``tables``, ``report``, ``pdf``, ``landmarks``, ``segmentation``, ``scene``,
+            ``workbook``, ``dicom``, ``fhir``, or ``all``; None for the usual ones. ``study.json`` is always written.
+        :param force: whether results that are in the folder already may be replaced.
+        :param earlier: examinations of the same person before this one, to set this one against.
+        :param identified: whether the report names the patient.
+        :raises IFIMeasureError: where there are results already, a format is unknown or needs what is not installed.
+        """
+        path = Path(folder)
+        whole.refuse_overwriting(path, force)
+        chosen = chosen_formats(formats)
+        before = list(earlier)
+        changes, result = self._changes(before), self.result
+        if before:
+            names = [of.name if isinstance(of, Study) else of for of in before]
+            options = {**result.provenance.options, **kept_options({"earlier": names})}
+            result = replace(result, provenance=replace(result.provenance, options=options))
+        with whole.written_whole(path) as beside:
+            study_files.write_outputs(
+                result,
+                beside,
+                self.name or path.name or "IFIMeasure",
+                progress or _silent,
+                chosen,
+                identified,
+                changes,
+            )
+        return path
+
+    def _changes(self, earlier: list[Study | PathLike]) -> Changes | None:
+        """Changes against earlier examinations, numbers as they are."""
+        if not earlier:
+            return None
+        this = "this study"
+        changes = follow_examinations([*(_examination(of) for of in earlier), examination_of(self.result, this)])
+        last = changes.examinations[-1]
+        if last.name != this:
+            raise IFIMeasureError(
+                f"{last.name}: it is of {last.date}, after this study ({self.date}); give examinations before it.",
+                argument="earlier",
+            )
+        return changes
+
+    def __repr__(self) -> str:
+        found = []
+        for definition in (d for d in MEASUREMENTS if d.scored):
+            for side in self.result.hips:
+                result = self.result.result(definition.id, side)
+                if isinstance(result, Measured):
+                    value = f"{number_text(result.value, definition.decimals)}{unit_text(definition.unit)}"
+                    found.append(f"{definition.id} {side.value} {value}")
+        return f"<Study {self._title()}: {', '.join(found) or 'no space measured'}>"
+
+    def _repr_html_(self) -> str:
+        """Shown in a notebook: the two spaces of both sides, and the slice with the narrowest."""
+        return study_html(self.result, self._title())
+
+    def _title(self) -> str:
+        return " ".join(text for text in (self.name, self.date) if text) or "of unknown date"
+
+
+def measure(
+    segmentation: GivenImage | None = None,
+    image: GivenImage | None = None,
+    *,
+    labels: GivenLabels | None = None,
+    landmarks: GivenLandmarks | None = None,
+    readings: Any = None,
+    series: str | int | None = None,
+    side: Side | str = "both",
+    contrast: str | None = None,
+    fat_image: GivenImage | None = None,
+    opposed_image: GivenImage | None = None,
+    date: str | None = None,
+    sex: str | None = None,
+    age_years: float | None = None,
+    height_m: float | None = None,
+    weight_kg: float | None = None,
+    findings: GivenFindings | None = None,
+    name: str | None = None,
+    progress: Progress | None = None,
+) -> Study:
+    """Place the landmarks of a study and take every measurement.
+
+    An image or segmentation is a path (of a file, a DICOM folder, or a folder with a mask a file), an image of
+    SimpleITK, or a pair ``(array[i, j, k], affine (4, 4) from ijk to RAS mm)``.
+
+    :param segmentation: hip bones and femora at least; without it, angles and lengths come from ``landmarks`` alone.
+    :param image: serves pictures, DICOM data, and volume, fat and edema of the muscle.
+    :param labels: which label is what: a preset (such as ``totalsegmentator``), a JSON file or text, or a mapping such
+        as ``{1: "hip_right", 2: "femur_right"}`` from label values or segment names.
+    :param landmarks: placed by a person: they win, point by point. Paths of Slicer markups, or by side
+        ``{"left": {"lesser_trochanter_tip": (r, a, s)}}``, RAS millimeter.
+    :param readings: not taken yet.
+    :param series: number or UID of the DICOM series to take.
+    :param side: ``left``, ``right`` or ``both``.
+    :param contrast: what ``image`` is: ``t1``, ``t2fs`` (fat-suppressed T2), ``water`` (of Dixon, with ``fat_image``),
+        or ``in-phase`` (of Dixon, with ``opposed_image``).
+    :param date: of the examination, ISO 8601; None for that of the DICOM data. So are sex (``F``, ``M``), age in
+        years, height in meters and weight in kilograms.
+    :param findings: what a reader found, such as ``{"right": {"reader_tear": "partial"}}``; exported as it is.
+    :param name: of the study, as a scene names its nodes; None for that of the folder it is saved in.
+    :param progress: is told in words what is being done.
+    :raises IFIMeasureError: where the input contradicts itself or cannot be read; one sentence that says what to do.
+    """
+    if readings is not None:
+        raise IFIMeasureError("readings: points read by hand are not taken yet; give landmarks.", argument="readings")
+    asked = Asked(
+        segmentation=segmentation,
+        image=image,
+        labels=labels,
+        landmarks=landmarks,
+        series=series,
+        side=side,
+        contrast=contrast,
+        fat_image=fat_image,
+        opposed_image=opposed_image,
+        date=date,
+        sex=sex,
+        age_years=age_years,
+        height_m=height_m,
+        weight_kg=weight_kg,
+        findings=findings,
+    )
+    return Study(*measured(asked, progress or _silent, False), name or "")
+
+
+def segment_muscle(
+    image: GivenImage,
+    segmentation: GivenImage,
+    *,
+    contrast: str | None = None,
+    strokes: PathLike | Strokes | None = None,
+    labels: GivenLabels | None = None,
+    landmarks: GivenLandmarks | None = None,
+    series: str | int | None = None,
+    side: Side | str = "both",
+    fat_image: GivenImage | None = None,
+    opposed_image: GivenImage | None = None,
+    date: str | None = None,
+    sex: str | None = None,
+    age_years: float | None = None,
+    height_m: float | None = None,
+    weight_kg: float | None = None,
+    findings: GivenFindings | None = None,
+    name: str | None = None,
+    progress: Progress | None = None,
+) -> Study:
+    """Segment the quadratus femoris on each side that has no segment of it, then measure as :func:`measure` does.
+
+    A segment that was drawn on some slices only is filled between them.
+
+    :param strokes: points that are certainly muscle or certainly not: a file of Slicer markups with lists named
+        ``inside`` and ``outside``, or :class:`.Strokes`. All else as in :func:`measure`.
+    :raises IFIMeasureError: as :func:`measure`, and where the muscle is found on no side.
+    """
+    asked = Asked(
+        segmentation=segmentation,
+        image=image,
+        labels=labels,
+        landmarks=landmarks,
+        series=series,
+        side=side,
+        contrast=contrast,
+        fat_image=fat_image,
+        opposed_image=opposed_image,
+        date=date,
+        sex=sex,
+        age_years=age_years,
+        height_m=height_m,
+        weight_kg=weight_kg,
+        findings=findings,
+        strokes=strokes,
+    )
+    if image is None or segmentation is None:
+        lacking = "image" if image is None else "segmentation"
+        raise IFIMeasureError(f"{lacking} is None: the muscle is found in an image beside segmented bones; give both.")
+    return Study(*measured(asked, progress or _silent, True), name or "")
+
+
+def open_study(
+    path: PathLike, image: PathLike | None = None, name: str | None = None, progress: Progress | None = None
+) -> Study:
+    """Open a study that was saved, and measure it again with its own landmarks, options and muscle.
+
+    :param path: its folder.
+    :param image: the DICOM folder that was measured; needed for the format ``dicom`` alone.
+    :param name: of the study; None for that of its folder.
+    :raises IFIMeasureError: where there is no study, or what is needed to measure it again is missing.
+    """
+    folder = Path(path)
+    say = progress or _silent
+    document = read_document(folder / "study.json")
+    say("measuring the study again")
+    prepared = reopen.reopen(folder)
+    if image is not None:
+        prepared.volume = reopen.measured_series(Path(image), prepared.provenance, say)
+    result = prepared.measure(reopen.placed_by_person(folder))
+    result.notes[:0] = [note for note in document.get("notes", []) if note not in result.notes]
+    return Study(result, prepared, folder.name if name is None else name)
+
+
+def _silent(text: str) -> None:
+    """Tell no one."""
+
+
+def _examination(of: Study | PathLike) -> Examination:
+    """What follow-up needs of a study, or of the folder of one."""
+    if isinstance(of, Study):
+        return examination_of(of.result, of.name or "a study")
+    return read_examination(read_document(Path(of) / "study.json"), str(of))

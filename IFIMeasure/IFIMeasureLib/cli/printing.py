@@ -1,0 +1,65 @@
+"""What the commands print: progress, tables, the summary of a study."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..api import Study
+
+
+def say(text: str) -> None:
+    """Print what is being done to standard error."""
+    print(f"  {text} …", file=sys.stderr, flush=True)
+
+
+def teller(quiet: bool) -> Callable[[str], None]:
+    """Return what tells the progress of long work, or keeps it to itself."""
+    return (lambda text: None) if quiet else say
+
+
+def print_table(rows: Sequence[tuple[str, ...]]) -> None:
+    """Print rows of text in columns; the first row is their heading."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+
+
+def print_summary(study: Study) -> None:
+    """Print the measurements of both sides, and what a reader must know beside them."""
+    from ..anatomy.reference_values import statements
+    from ..measuring.registry import MEASUREMENTS
+    from ..present.tables import summary_rows
+    from ..values import Measured
+
+    rows = [
+        ("measurement", "right", "left", "unit"),
+        *((row["id"], row["right"], row["left"], row["unit"]) for row in summary_rows(study.result)),
+    ]
+    remarks = []
+    for definition in (d for d in MEASUREMENTS if d.scored):
+        for side in study.result.hips:
+            result = study.value(definition.id, side)
+            where = f"{definition.id}, {side.value}"
+            if isinstance(result, Measured):
+                said = statements(definition.id, result.value, study.subject)
+                remarks += [f"{where}: {s.text}" for s in said if s.kind == "cutoff"]
+            else:
+                remarks.append(f"{where}: not measurable: {result.reason}")
+    print()
+    print_table(rows)
+    for note in [*study.notes, *remarks]:
+        print(f"  {note}")
+
+
+def quiet_libraries() -> None:
+    """Keep warnings of ITK and VTK off the terminal, where they are loaded; what matters is said in our own words."""
+    sitk = sys.modules.get("SimpleITK")
+    if sitk is not None:
+        sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    vtk = sys.modules.get("vtkmodules.vtkCommonCore")
+    if vtk is not None:
+        vtk.vtkObject.GlobalWarningDisplayOff()
+        vtk.vtkLogger.SetStderrVerbosity(vtk.vtkLogger.VERBOSITY_OFF)

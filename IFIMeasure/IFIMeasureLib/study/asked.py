@@ -1,0 +1,228 @@
+"""What a caller asks for - paths, images, arrays, options - read, checked and measured."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..anatomy.findings import Findings, given_findings
+from ..anatomy.landmarks import LandmarkSet
+from ..anatomy.reference_values import Subject
+from ..anatomy.structures import Structure, names_known_unasked
+from ..files.given import (
+    GivenImage,
+    GivenLandmarks,
+    PathLike,
+    given_landmarks,
+    given_segmentation,
+    given_volume,
+    landmark_files,
+)
+from ..files.labels import read_label_mapping
+from ..images.grid import Grid
+from ..images.masks import Volume
+from ..muscle.numbers import MuscleImages, muscle_images
+from ..muscle.strokes import Strokes, read_strokes
+from ..values import IFIMeasureError, Side
+from .follow_up import parse_date
+from .prepared import PreparedStudy, measure_landmarks
+from .provenance import Provenance, kept_options
+from .result import Progress, StudyResult, refuse_without_trochanter
+from .structures import resolve_structures
+
+CONTRASTS = ("t1", "t2fs", "water", "in-phase")
+"""What an image may be said to be."""
+
+
+GivenFindings = Findings | Mapping[str, Mapping[str, str]] | Iterable[str]
+GivenLabels = str | PathLike | Mapping[Any, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What was asked for, by the names and meanings of :func:`.api.measure` and :func:`.api.segment_muscle`."""
+
+    segmentation: GivenImage | None
+    image: GivenImage | None
+    labels: GivenLabels | None
+    landmarks: GivenLandmarks | None
+    series: str | int | None
+    side: Side | str
+    contrast: str | None
+    fat_image: GivenImage | None
+    opposed_image: GivenImage | None
+    date: str | None
+    sex: str | None
+    age_years: float | None
+    height_m: float | None
+    weight_kg: float | None
+    findings: GivenFindings | None
+    strokes: PathLike | Strokes | None = None
+
+
+def measured(asked: Asked, say: Progress, muscle: bool) -> tuple[StudyResult, PreparedStudy | None]:
+    """Read what was given, segment the muscle where that is asked for, and measure.
+
+    :param say: is told in words what is being done.
+    :param muscle: whether the quadratus femoris is segmented on each side that has no segment of it.
+    :returns: the result, and the prepared study; None where landmarks alone were measured.
+    :raises IFIMeasureError: where the input contradicts itself or cannot be read, or the muscle is found on no side.
+    """
+    asked = _checked(asked)
+    sides = (asked.side,) if isinstance(asked.side, Side) else Side.parse(asked.side)
+    mapping, extra = (None, names_known_unasked()) if asked.labels is None else read_label_mapping(asked.labels)
+    findings, date = given_findings(asked.findings), asked.date
+    person = given_landmarks(asked.landmarks)
+    options = _options(asked, mapping or {}, findings)
+    if asked.segmentation is None:
+        result = _of_landmarks(asked, {side: person[side] for side in sides if side in person})
+        result.findings, result.date, result.provenance = findings, date or "", Provenance(options=options).now()
+        return result, None
+    say("reading the segmentation")
+    segmentation = given_segmentation(asked.segmentation, mapping or ())
+    volume, chosen = _volume(asked, segmentation.grid, say)
+    structures = resolve_structures(segmentation, mapping, extra)
+    provenance = Provenance.of(segmentation, structures, volume, options)
+    prepared = PreparedStudy(segmentation, structures, volume, sides, _subject(asked, volume), say, provenance)
+    prepared.images = _muscle_images(asked, volume)
+    prepared.findings, prepared.date = findings, date or prepared.date
+    if muscle:
+        _segment(prepared, person, asked.strokes, say)
+    result = prepared.measure(person, progress=say)
+    refuse_without_trochanter(result)
+    result.notes[:0] = [chosen] if chosen else []
+    return result, prepared
+
+
+def _volume(asked: Asked, match: Grid, say: Progress) -> tuple[Volume | None, str]:
+    """Read the image, and say why this series of it; None where there is none."""
+    if asked.image is None:
+        return None, ""
+    say("reading the image")
+    volume, chosen = given_volume(asked.image, "image", match, asked.series, say)
+    return replace(volume, contrast=asked.contrast or ""), chosen
+
+
+def _segment(
+    prepared: PreparedStudy, person: dict[Side, LandmarkSet], strokes: PathLike | Strokes | None, say: Progress
+) -> None:
+    """Segment the muscle where there is none."""
+    placed = {side: hip.landmarks for side, hip in prepared.measure(person, progress=say).hips.items()}
+    say("segmenting the quadratus femoris")
+    points = read_strokes(Path(strokes)) if isinstance(strokes, (str, os.PathLike)) else strokes
+    made, failed = prepared.segment_muscles(placed, points)
+    if failed and not made:
+        raise IFIMeasureError(" ".join(dict.fromkeys(failed.values())))
+
+
+def _options(asked: Asked, mapping: Mapping[str, Structure], findings: Findings) -> dict[str, Any]:
+    """What was asked for, as :func:`.kept_options` keeps it with the study."""
+    labels: Any = asked.labels
+    if isinstance(labels, Mapping) or str(labels).lstrip().startswith("{"):
+        labels = dict(mapping)
+    return kept_options(
+        {
+            "segmentation": asked.segmentation,
+            "image": asked.image,
+            "fat_image": asked.fat_image,
+            "opposed_image": asked.opposed_image,
+            "landmarks": landmark_files(asked.landmarks),
+            "strokes": asked.strokes,
+            "labels": labels,
+            "series": asked.series,
+            "side": asked.side,
+            "contrast": asked.contrast,
+            "date": asked.date,
+            "sex": asked.sex,
+            "age": asked.age_years,
+            "height": asked.height_m,
+            "weight": asked.weight_kg,
+            "findings": findings,
+        }
+    )
+
+
+def _of_landmarks(asked: Asked, person: dict[Side, LandmarkSet]) -> StudyResult:
+    """Measure what landmarks alone tell."""
+    for argument in ("image", "series", "contrast", "fat_image", "opposed_image", "labels"):
+        if getattr(asked, argument) is not None:
+            raise IFIMeasureError(
+                f"{argument} is given without a segmentation, and tells nothing then; give the segmentation of hip "
+                "bones and femora.",
+                argument="segmentation",
+            )
+    if not person:
+        raise IFIMeasureError(
+            "There is neither a segmentation nor a landmark of the side asked for; give the segmentation of hip bones "
+            "and femora, or landmarks.",
+            argument="segmentation",
+        )
+    return measure_landmarks(person, _subject(asked, None))
+
+
+def _subject(asked: Asked, volume: Volume | None) -> Subject:
+    """What is known of the person: what was given, else what the image says."""
+    tags = Subject() if volume is None else Subject.from_tags(volume.tags)
+    return Subject(
+        sex=asked.sex or tags.sex,
+        age_years=asked.age_years if asked.age_years is not None else tags.age_years,
+        height_m=asked.height_m or tags.height_m,
+        weight_kg=asked.weight_kg or tags.weight_kg,
+    )
+
+
+def _checked(asked: Asked) -> Asked:
+    """Refuse what cannot be, before anything long begins; numbers are floats afterwards, the series is a text."""
+    for argument, text, choices in (("sex", asked.sex, ("F", "M")), ("contrast", asked.contrast, CONTRASTS)):
+        if text is not None and text not in choices:
+            raise IFIMeasureError(f"{argument} is {text!r}: it must be one of {', '.join(choices)}.", argument=argument)
+    for argument, contrast in (("fat_image", "water"), ("opposed_image", "in-phase")):
+        if getattr(asked, argument) is not None and asked.contrast != contrast:
+            raise IFIMeasureError(
+                f"{argument} needs the image to be the {contrast} image of the same Dixon series; say so: the contrast "
+                f"is {contrast}.",
+                argument="contrast",
+            )
+    for argument, given in (("contrast", asked.contrast), ("series", asked.series)):
+        if given is not None and asked.image is None and asked.segmentation is not None:
+            raise IFIMeasureError(f"{argument} is {given!r}, but no image is given; name it.", argument=argument)
+    return replace(
+        asked,
+        series=None if asked.series is None else str(asked.series),
+        date=parse_date(asked.date, "date").isoformat() if asked.date else None,
+        age_years=_number("age_years", asked.age_years, "years", 0.0, 130.0),
+        height_m=_number("height_m", asked.height_m, "meters", 0.3, 2.6),
+        weight_kg=_number("weight_kg", asked.weight_kg, "kilograms", 2.0, 400.0),
+    )
+
+
+def _number(argument: str, given: Any, unit: str, low: float, high: float) -> float | None:
+    """Return a number as a float; refuse what is none, or lies outside of what a person can be."""
+    if given is None:
+        return None
+    try:
+        number = float(given)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not low <= number <= high:
+        raise IFIMeasureError(
+            f"{argument} is {given if math.isnan(number) else format(number, 'g')}: it must be {unit} between {low:g} and "
+            f"{high:g}.",
+            argument=argument,
+        )
+    return number
+
+
+def _muscle_images(asked: Asked, volume: Volume | None) -> MuscleImages | None:
+    """Return the images that tell fat and edema, or None."""
+    if asked.contrast is None or volume is None:
+        return None
+    argument = "fat_image" if asked.fat_image is not None else "opposed_image"
+    second = getattr(asked, argument)
+    if second is None:
+        return muscle_images(asked.contrast, volume, None)
+    return muscle_images(asked.contrast, volume, given_volume(second, argument, volume.grid)[0])
