@@ -1042,6 +1042,7 @@ class IFIMeasureTest(ScriptedLoadableModuleTest):
             self.test_LandmarkMovedByHandIsMeasuredAgain,
             self.test_SavedSceneBringsTheStudyBack,
             self.test_BadInputIsRefused,
+            self.test_ScriptForTheConsoleRuns,
             self.test_PanelMeasuresThePhantom,
         ):
             self.setUp()
@@ -1107,6 +1108,18 @@ class IFIMeasureTest(ScriptedLoadableModuleTest):
         with self.assertRaises(IFIMeasureError):
             IFIMeasureLogic().measure(node)
         self.assertEqual(IFIMeasureLogic().studies(), [])
+
+    def test_ScriptForTheConsoleRuns(self):
+        import runpy
+
+        script = pathlib.Path(__file__).resolve().parents[1] / "Docs" / "examples" / "slicer_console.py"
+        if not script.is_file():
+            self.delayDisplay(_("The script for the console comes with the sources alone, so it is not tried"))
+            return
+        self.delayDisplay(_("Running the script for the console"))
+        names = runpy.run_path(str(script))
+        self.assertTrue((names["folder"] / "measurements.csv").is_file())
+        self.assertLess(names["after"], names["before"] - 2.0)
 
     def test_PanelMeasuresThePhantom(self):
         import tempfile
