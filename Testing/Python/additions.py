@@ -1,6 +1,7 @@
 """A landmark and measurements that nobody has defined yet, for tests of what becomes of them.
 
-They are as the developer guide has it: one entry each, and a function. The fixture ``additions`` registers them.
+They are as the developer guide has it: one entry each, and a function. The fixture ``additions`` registers them. Their
+names are such that nobody will give them to a measurement that is meant.
 """
 
 from __future__ import annotations
@@ -11,20 +12,20 @@ from IFIMeasureLib.measuring.units import DISTANCE, RATIO
 from IFIMeasureLib.values import Measured, Result, point3
 
 LANDMARK = {
-    "id": "teardrop_lowest",
-    "title": "Teardrop, lowest",
-    "how": "Lowest point of the acetabular teardrop.",
+    "id": "invented_point",
+    "title": "Invented point",
+    "how": "Where nothing is.",
 }
 
 PLACE_RAS_MM = (45.0, 10.0, -25.0)
 
 
-def _space_over_head(data: HipData) -> Result:
+def _invented_ratio(data: HipData) -> Result:
     return Measured(data.value("ifs_axial") / data.value("femoral_head_diameter"), "1", method="quotient of both")
 
 
-def _teardrop_to_trochanter(data: HipData) -> Result:
-    a, b = data.at("teardrop_lowest"), data.at("lesser_trochanter_tip")
+def _invented_distance(data: HipData) -> Result:
+    a, b = data.at("invented_point"), data.at("lesser_trochanter_tip")
     return Measured(
         float(np.linalg.norm(a - b)), "mm", (point3(a), point3(b)), plane="3D", method="between both points"
     )
@@ -32,32 +33,32 @@ def _teardrop_to_trochanter(data: HipData) -> Result:
 
 ENTRIES = (
     MeasurementDefinition(
-        id="space_over_head",
-        title="Ischiofemoral space over head diameter",
+        id="invented_ratio",
+        title="Invented ratio",
         kind=Kind.SPACE,
         unit="1",
         decimals=2,
         quantity=RATIO,
-        definition="The axial ischiofemoral space over the diameter of the femoral head.",
+        definition="The axial ischiofemoral space over the diameter of the head.",
         citation="defined here",
         depends=("ifs_axial", "femoral_head_diameter"),
-        compute=_space_over_head,
+        compute=_invented_ratio,
     ),
     MeasurementDefinition(
-        id="teardrop_to_trochanter",
-        title="Teardrop to lesser trochanter",
+        id="invented_distance",
+        title="Invented distance",
         kind=Kind.LENGTH,
         unit="mm",
         decimals=1,
         quantity=DISTANCE,
-        definition="Distance between the lowest point of the teardrop and the tip of the lesser trochanter.",
+        definition="From an invented point to the tip of the lesser trochanter.",
         citation="defined here",
-        needs=("teardrop_lowest", "lesser_trochanter_tip"),
-        compute=_teardrop_to_trochanter,
+        needs=("invented_point", "lesser_trochanter_tip"),
+        compute=_invented_distance,
     ),
     MeasurementDefinition(
-        id="space_per_degree",
-        title="Ischiofemoral space per degree of neck-shaft angle",
+        id="invented_unit",
+        title="Invented unit",
         kind=Kind.SPACE,
         unit="mm/deg",
         decimals=3,

@@ -31,13 +31,16 @@ class Registry(Sequence[MeasurementDefinition]):
     def register(self, *entries: MeasurementDefinition) -> None:
         """Add measurements at the end; one may depend on any other, whatever their order.
 
-        :raises DefinitionError: where one is not whole, has the id of another, or depends on what is not there or, by
+        :raises DefinitionError: where one is not whole, has the id or title of another, or depends on what is not there or, by
             others, on itself; then none is added.
         """
         known = dict(self._entries)
         for entry in entries:
             if entry.id in known:
                 raise DefinitionError(f"There are two measurements {entry.id!r}; give one another id.")
+            for other in known.values():
+                if entry.title == other.title:
+                    raise DefinitionError(f"Measurements {other.id!r} and {entry.id!r} have one title; change one.")
             known[entry.id] = entry
         for entry in entries:
             _refuse_what_is_not_whole(entry)

@@ -6,17 +6,17 @@ import pytest
 from IFIMeasureLib.anatomy.landmarks import empty_landmarks, landmark_definitions, landmark_label, parse_label
 from IFIMeasureLib.values import IFIMeasureError, Side
 
-NEW = {"id": "teardrop_lowest", "title": "Teardrop, lowest", "how": "Lowest point of the acetabular teardrop."}
+NEW = {"id": "invented_point", "title": "Invented point", "how": "Where nothing is."}
 
 
 def test_a_landmark_placed_by_hand_needs_an_id_a_title_and_how_to_find_it(with_landmarks):
     with_landmarks(NEW)
-    definition = landmark_definitions()["teardrop_lowest"]
+    definition = landmark_definitions()["invented_point"]
     assert definition.by_hand and definition.surface and definition.on == ""
-    assert definition.code == ("99IFIMEASURE", "TEARDROP_LOWEST", "Teardrop, lowest")
+    assert definition.code == ("99IFIMEASURE", "INVENTED_POINT", "Invented point")
     assert definition.why_missing == "it is placed by hand only, and nobody has placed it."
-    assert list(empty_landmarks())[-1] == "teardrop_lowest"
-    assert parse_label(landmark_label(Side.LEFT, "teardrop_lowest")) == (Side.LEFT, "teardrop_lowest")
+    assert list(empty_landmarks())[-1] == "invented_point"
+    assert parse_label(landmark_label(Side.LEFT, "invented_point")) == (Side.LEFT, "invented_point")
 
 
 def test_landmarks_that_the_program_places_say_what_they_lie_on():
@@ -28,14 +28,14 @@ def test_landmarks_that_the_program_places_say_what_they_lie_on():
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"place": "by hand"}, "'teardrop_lowest': it may hold code, how, id, on, placed, surface, title"),
+        ({"place": "by hand"}, "'invented_point': it may hold code, how, id, on, placed, surface, title"),
         ({"placed": "by robots"}, "it must be placed by hand or by program"),
         ({"on": "nose"}, "no structure 'nose'"),
-        ({"id": "Tear drop"}, "small letters"),
+        ({"id": "Invented one"}, "small letters"),
         ({"title": "T" * 65}, "1 to 64 characters"),
         ({"code": ["SCT", "1"]}, "scheme, value and meaning"),
         ({"id": "femoral_head_center"}, "'femoral_head_center' and 'femoral_head_center' have one id or one title"),
-        ({"title": "femoral head CENTER"}, "'femoral_head_center' and 'teardrop_lowest' have one id or one title"),
+        ({"title": "femoral head CENTER"}, "'femoral_head_center' and 'invented_point' have one id or one title"),
     ],
 )
 def test_a_wrong_entry_is_refused_in_a_sentence_that_names_it(with_landmarks, change, told):
@@ -46,6 +46,6 @@ def test_a_wrong_entry_is_refused_in_a_sentence_that_names_it(with_landmarks, ch
 
 
 def test_an_entry_without_a_title_is_refused(with_landmarks):
-    with_landmarks({"id": "teardrop_lowest"})
+    with_landmarks({"id": "invented_point"})
     with pytest.raises(IFIMeasureError, match="needs an id, a title and how to find it"):
         landmark_definitions()

@@ -25,7 +25,7 @@ from IFIMeasureLib.values import Side
 
 def placed_by_hand(folder: Path) -> Path:
     """A file in which a person has placed the new landmark of the right side, and no other point."""
-    landmarks = {**empty_landmarks(), "teardrop_lowest": Landmark.manual(PLACE_RAS_MM)}
+    landmarks = {**empty_landmarks(), "invented_point": Landmark.manual(PLACE_RAS_MM)}
     path = folder / "by_hand.mrk.json"
     path.write_text(json.dumps(markups_document({Side.RIGHT: landmarks}, "by hand")), encoding="utf-8")
     return path
@@ -47,33 +47,33 @@ def test_they_stand_in_every_file_of_a_study(additions, tmp_path):
     value = {key: float(row["value"]) for key, row in rows.items() if row["value"]}
     for side in ("right", "left"):
         space = value["ifs_axial", side]
-        assert value["space_over_head", side] == space / value["femoral_head_diameter", side]
-        assert value["space_per_degree", side] == space / value["neck_shaft_angle", side]
+        assert value["invented_ratio", side] == space / value["femoral_head_diameter", side]
+        assert value["invented_unit", side] == space / value["neck_shaft_angle", side]
     tip = read_landmarks(out / "landmarks_right.mrk.json")[Side.RIGHT]["lesser_trochanter_tip"].position_ras_mm
-    distance = value["teardrop_to_trochanter", "right"]
+    distance = value["invented_distance", "right"]
     assert distance == pytest.approx(np.linalg.norm(np.array(tip) - PLACE_RAS_MM), abs=1e-6)
-    assert rows["teardrop_to_trochanter", "right"]["point_a_lps_mm"] == "-45.0 -10.0 -25.0"
-    why = "Teardrop, lowest is missing: it is placed by hand only, and nobody has placed it."
-    assert rows["teardrop_to_trochanter", "left"]["reason"] == why
+    assert rows["invented_distance", "right"]["point_a_lps_mm"] == "-45.0 -10.0 -25.0"
+    why = "Invented point is missing: it is placed by hand only, and nobody has placed it."
+    assert rows["invented_distance", "left"]["reason"] == why
 
     wide = table(out / "study.csv")[0]
-    assert float(wide["teardrop_to_trochanter_right_mm"]) == distance and wide["teardrop_to_trochanter_left_mm"] == ""
-    assert float(wide["space_over_head_left"]) == value["space_over_head", "left"]
-    assert float(wide["space_per_degree_left_mm_per_deg"]) == value["space_per_degree", "left"]
+    assert float(wide["invented_distance_right_mm"]) == distance and wide["invented_distance_left_mm"] == ""
+    assert float(wide["invented_ratio_left"]) == value["invented_ratio", "left"]
+    assert float(wide["invented_unit_left_mm_per_deg"]) == value["invented_unit", "left"]
 
     report = (out / "report.html").read_text(encoding="utf-8")
     assert all(entry.title in report and entry.definition in report for entry in ENTRIES)
-    assert f"{distance:.1f} mm" in report and "teardrop_lowest" in report and why in report
+    assert f"{distance:.1f} mm" in report and "invented_point" in report and why in report
     book = openpyxl.load_workbook(out / "measurements.xlsx")
     cells = {cell for sheet in book for row in sheet.iter_rows(values_only=True) for cell in row}
     assert {entry.id for entry in ENTRIES} <= cells
     told = {(finding, side): text for finding, side, text, _method in show_report(out / "report.dcm")}
-    assert told["Teardrop to lesser trochanter", "right"] == f"{distance!r} mm"
-    assert told["Ischiofemoral space per degree of neck-shaft angle", "left"].endswith(" mm/deg")
+    assert told["Invented distance", "right"] == f"{distance!r} mm"
+    assert told["Invented unit", "left"].endswith(" mm/deg")
     fhir = (out / "fhir.json").read_text(encoding="utf-8")
     assert all(f'"{entry.id.upper()}"' in fhir for entry in ENTRIES) and why in fhir
     document = json.loads((out / "study.json").read_text(encoding="utf-8"))
-    assert [row["state"] for row in document["landmarks"] if row["landmark"] == "teardrop_lowest"] == [
+    assert [row["state"] for row in document["landmarks"] if row["landmark"] == "invented_point"] == [
         "manual",
         "missing",
     ]
@@ -88,4 +88,4 @@ def test_they_stand_in_the_documents_that_are_generated(additions):
     for entry in ENTRIES:
         assert f"### `{entry.id}`: {entry.title}" in generate.definitions_page()
         assert f"`{entry.id}_right" in generate.dictionary_page()
-    assert "| `teardrop_lowest` | Teardrop, lowest | Lowest point" in generate.definitions_page()
+    assert "| `invented_point` | Invented point | Where nothing is" in generate.definitions_page()

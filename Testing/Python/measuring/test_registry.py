@@ -89,6 +89,7 @@ def test_a_measurement_that_fails_on_its_numbers_takes_no_other_with_it():
     ("wrong", "told"),
     [
         (entry("qf_volume"), "two measurements 'qf_volume'"),
+        (entry("new", title="Femoral offset"), "'femoral_offset' and 'new' have one title"),
         (entry("new", needs=("nose_tip",)), "'new': it needs the landmark 'nose_tip', which is not in"),
         (entry("new", depends=("nothing",)), "'new': it depends on 'nothing', which is no measurement"),
         (entry("new", depends=("new",)), "in a circle: 'new' on 'new'"),

@@ -40,10 +40,10 @@ def test_they_are_shown_saved_and_opened(additions, phantom, tmp_path):
     opened = create_scene()
     read_scene(opened, tmp_path / "scene.mrb", tmp_path / "unpacked")
     nodes = StudyNodes.all(opened.scene)[0]
-    line = nodes.result_node("teardrop_to_trochanter", Side.RIGHT)
-    value = study.hips[Side.RIGHT].results["teardrop_to_trochanter"].value
+    line = nodes.result_node("invented_distance", Side.RIGHT)
+    value = study.hips[Side.RIGHT].results["invented_distance"].value
     assert line.GetLineLengthWorld() == pytest.approx(value, abs=1e-3)
-    assert nodes.result_node("teardrop_to_trochanter", Side.LEFT) is None
+    assert nodes.result_node("invented_distance", Side.LEFT) is None
     found = nodes.landmarks(Side.RIGHT)[KEY]
     assert found.state == "manual" and found.position_ras_mm == pytest.approx(PLACE_RAS_MM)
     assert nodes.landmarks(Side.LEFT)[KEY].reason == "it is placed by hand only, and nobody has placed it."
