@@ -10,14 +10,14 @@ from vtkmodules.vtkCommonCore import vtkDoubleArray
 from vtkmodules.vtkCommonDataModel import vtkTable
 
 from ..anatomy.reference_values import Subject, reference_rows
-from ..measuring.spaces import Space
+from ..measuring.registry import MEASUREMENTS
+from ..measuring.spaces import SPACES, Space
 from ..study.result import StudyResult
 from ..values import Array, Side
 from .record import SIDE_COLORS, StudyRecord
 
-_SPACES = ("ifs", "qfs")
-_BAND_MEASUREMENT = "ifs_axial"
-"""Whose published cutoffs are drawn: both spaces are plotted in axial planes, and this one has most."""
+_BAND_SPACE = "ifs"
+"""Whose published cutoffs are drawn: both spaces are plotted, and this one has most."""
 
 
 def show_plot(study: StudyRecord, result: StudyResult) -> None:
@@ -25,7 +25,7 @@ def show_plot(study: StudyRecord, result: StudyResult) -> None:
     levels: list[float] = []
     shown: list[Any] = []
     for side in Side:
-        for name in _SPACES:
+        for name in SPACES:
             space = result.hips[side].spaces[name] if side in result.hips else None
             profile = space.profile if isinstance(space, Space) else ()
             points = [(p.level_mm, p.distance_mm) for p in profile if p.distance_mm is not None]
@@ -76,7 +76,8 @@ def _band(study: StudyRecord, subject: Subject, left: float, right: float) -> An
 
 def _cutoff_band(subject: Subject) -> tuple[float, float]:
     """Lowest and highest published cutoff that fits the subject, millimeter."""
-    rows = [row for row in reference_rows() if row.measurement == _BAND_MEASUREMENT and row.applies_to(subject)]
+    scored = {m.id for m in MEASUREMENTS if m.scored and m.space == _BAND_SPACE}
+    rows = [row for row in reference_rows() if row.measurement in scored and row.applies_to(subject)]
     cutoffs = [row.cutoff_mm for row in rows if row.cutoff_mm is not None]
     return (min(cutoffs), max(cutoffs)) if cutoffs else (0.0, 0.0)
 

@@ -9,6 +9,8 @@ import slicer
 from vtkmodules.vtkChartsCore import vtkAxis
 from vtkmodules.vtkCommonDataModel import vtkPolyData
 
+from ..measuring.registry import MEASUREMENTS
+from ..measuring.spaces import SPACES
 from ..study.result import StudyResult
 from ..values import Array, Measured, Side
 from .study_nodes import StudyNodes
@@ -87,7 +89,7 @@ def clicked_level(nodes: StudyNodes, chart: Any, place_pixels: tuple[int, int]) 
     found = None
     nearest = CLICK_REACH_PIXELS
     for side in Side:
-        for space in ("ifs", "qfs"):
+        for space in SPACES:
             table = nodes.node(f"points_{space}_{side.value}")
             for row in range(table.GetNumberOfRows() if table is not None else 0):
                 level, distance = (
@@ -123,7 +125,11 @@ def add_views(scene: Any, nodes: StudyNodes, study: StudyResult) -> None:
         (
             result
             for hip in study.hips.values()
-            if isinstance(result := hip.results["ifs_axial"], Measured) and result.points_ras_mm
+            for m in MEASUREMENTS
+            if m.scored
+            and m.space == "ifs"
+            and isinstance(result := hip.results[m.id], Measured)
+            and result.points_ras_mm
         ),
         key=lambda result: result.value,
         default=None,
