@@ -16,17 +16,18 @@ from IFIMeasureLib.anatomy.reference_values import reference_rows
 from IFIMeasureLib.anatomy.structures import definitions
 from IFIMeasureLib.anatomy.terminology import terminology_document
 from IFIMeasureLib.export.collect import wide_columns
+from IFIMeasureLib.files.results import DOCUMENT_KEYS, LANDMARK_KEYS, MEASUREMENT_KEYS, PROFILE_KEYS
 from IFIMeasureLib.measuring.registry import MEASUREMENTS
 from IFIMeasureLib.present.tables import (
     FINDING_COLUMNS,
+    FOLLOW_UP_COLUMNS,
     HISTOGRAM_COLUMNS,
     LANDMARK_COLUMNS,
-    MEASUREMENT_COLUMNS,
     MUSCLE_COLUMNS,
     PROFILE_COLUMNS,
+    REPEATABILITY_COLUMNS,
+    measurement_columns,
 )
-from IFIMeasureLib.study.follow_up import FOLLOW_UP_COLUMNS
-from IFIMeasureLib.study.repeatability import REPEATABILITY_COLUMNS
 
 HEAD = "<!-- Made by Docs/generate.py from the registry; change the registry, not this file. -->\n\n"
 
@@ -69,7 +70,7 @@ def dictionary_page() -> str:
     """Return what every exported column holds."""
     parts = [HEAD, "# Data dictionary\n"]
     for title, columns in (
-        ("measurements.csv", MEASUREMENT_COLUMNS),
+        ("measurements.csv", measurement_columns()),
         ("study.csv, and collect: one row a study", wide_columns()),
         ("profile.csv", PROFILE_COLUMNS),
         ("muscle_sections.csv", MUSCLE_COLUMNS),
@@ -77,10 +78,22 @@ def dictionary_page() -> str:
         ("findings.csv", FINDING_COLUMNS),
         ("follow_up.csv", FOLLOW_UP_COLUMNS),
         ("repeatability.csv", REPEATABILITY_COLUMNS),
-        ("landmarks (in study.json and the report)", LANDMARK_COLUMNS),
+        ("landmarks (in the workbook)", LANDMARK_COLUMNS),
     ):
         parts.append(f"\n## {title}\n\n| Column | Content |\n|---|---|\n")
         parts += [f"| `{name}` | {text} |\n" for name, text in columns.items()]
+    parts.append(
+        "\n## study.json\n\nThe same document lies in the record of a scene and in the DICOM Segmentation. "
+        "Numbers are numbers, what is missing is null beside a reason, points are LPS millimeter.\n"
+    )
+    for title, keys in (
+        ("The document", DOCUMENT_KEYS),
+        ("Each of `measurements`", MEASUREMENT_KEYS),
+        ("Each of `profile`", PROFILE_KEYS),
+        ("Each of `landmarks`", LANDMARK_KEYS),
+    ):
+        parts.append(f"\n### {title}\n\n| Key | Content |\n|---|---|\n")
+        parts += [f"| `{name}` | {text} |\n" for name, text in keys.items()]
     return "".join(parts)
 
 

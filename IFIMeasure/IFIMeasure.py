@@ -962,7 +962,7 @@ class IFIMeasureLogic(ScriptedLoadableModuleLogic):
         from IFIMeasureLib.mrml.table_nodes import write_follow_up
 
         changes = follow_studies([self.live(nodes.record) for nodes in self.studies()], wcvPercent, together, progress)
-        write_follow_up(self.scene, changes.rows)
+        write_follow_up(self.scene, changes)
         return changes
 
     def dicomFiles(self, volumeNode):

@@ -17,15 +17,15 @@ from .anatomy.reference_values import Subject
 from .export import reopen, study_files, whole
 from .export.formats import chosen_formats
 from .files.given import GivenImage, GivenLandmarks, PathLike, given_side
-from .files.results import read_document
+from .files.results import read_study
 from .measuring.registry import MEASUREMENTS
 from .muscle.strokes import Strokes
 from .present.rows import Rows
 from .present.summary import study_html
-from .present.tables import MEASUREMENT_COLUMNS, PROFILE_COLUMNS, measurement_rows, profile_rows
+from .present.tables import measurement_table, profile_table
 from .present.text import number_text, unit_text
 from .study.asked import Asked, GivenFindings, GivenLabels, measured
-from .study.follow_up import Changes, Examination, examination_of, read_examination
+from .study.follow_up import Changes, Examination
 from .study.follow_up import follow_up as follow_examinations
 from .study.prepared import PreparedStudy
 from .study.provenance import Provenance, kept_options
@@ -73,7 +73,7 @@ class Study:
 
     def rows(self) -> Rows:
         """Return a row for every measurement and side, with the columns of ``measurements.csv``; cells are typed."""
-        return Rows(MEASUREMENT_COLUMNS, measurement_rows(self.result))
+        return measurement_table(self.result)
 
     def table(self) -> Any:
         """Return :meth:`rows` as a pandas DataFrame; a value that is missing is NaN, with the reason beside it.
@@ -84,7 +84,7 @@ class Study:
 
     def profile(self) -> Rows:
         """Return the spaces along the slices, with the columns of ``profile.csv``; cells are typed."""
-        return Rows(PROFILE_COLUMNS, profile_rows(self.result))
+        return profile_table(self.result)
 
     def value(self, measurement: str, side: Side | str | None = None) -> Measured | NotMeasurable:
         """Return one value, or why there is none.
@@ -154,7 +154,7 @@ class Study:
         if not earlier:
             return None
         this = "this study"
-        changes = follow_examinations([*(_examination(of) for of in earlier), examination_of(self.result, this)])
+        changes = follow_examinations([*(_examination(of) for of in earlier), Examination.of_study(self.result, this)])
         last = changes.examinations[-1]
         if last.name != this:
             raise IFIMeasureError(
@@ -312,13 +312,11 @@ def open_study(
     """
     folder = Path(path)
     say = progress or _silent
-    document = read_document(folder / "study.json")
     say("measuring the study again")
     prepared = reopen.reopen(folder)
     if image is not None:
         prepared.volume = reopen.measured_series(Path(image), prepared.provenance, say)
     result = prepared.measure(reopen.placed_by_person(folder))
-    result.notes[:0] = [note for note in document.get("notes", []) if note not in result.notes]
     return Study(result, prepared, folder.name if name is None else name)
 
 
@@ -329,5 +327,5 @@ def _silent(text: str) -> None:
 def _examination(of: Study | PathLike) -> Examination:
     """What follow-up needs of a study, or of the folder of one."""
     if isinstance(of, Study):
-        return examination_of(of.result, of.name or "a study")
-    return read_examination(read_document(Path(of) / "study.json"), str(of))
+        return Examination.of_study(of.result, of.name or "a study")
+    return Examination.of_saved(read_study(Path(of) / "study.json"), str(of))

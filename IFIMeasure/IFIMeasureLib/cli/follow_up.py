@@ -66,10 +66,11 @@ def run(options: argparse.Namespace) -> int:
     """Compare the studies and write the changes."""
     from ..export import reopen, whole
     from ..export.formats import FOLLOW_UP_FILES
-    from ..files.results import read_document
+    from ..files.results import read_study
     from ..present.csv_text import csv_text
     from ..present.follow_up_report import follow_up_html
-    from ..study.follow_up import DEFAULT_WCV_PERCENT, FOLLOW_UP_COLUMNS, follow_up, read_examination
+    from ..present.tables import follow_up_table
+    from ..study.follow_up import DEFAULT_WCV_PERCENT, Examination, follow_up
     from ..study.repeatability import read_repeatability
     from ..values import IFIMeasureError
 
@@ -86,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
     wcv = DEFAULT_WCV_PERCENT if options.wcv_percent is None else options.wcv_percent
     own = read_repeatability(options.repeatability) if options.repeatability else {}
     examinations = [
-        read_examination(read_document(path / "study.json"), str(path), date)
+        Examination.of_saved(read_study(path / "study.json"), str(path), date)
         for path, date in zip(options.folders, dates)
     ]
     changes = follow_up(examinations, wcv, own)  # refuses what must not be compared before anything long begins
@@ -95,7 +96,8 @@ def run(options: argparse.Namespace) -> int:
             examinations, notes = reopen.measured_together(examinations, beside, say)
             changes = follow_up(examinations, wcv, own)
             changes.warnings.extend(notes)
-        (beside / "follow_up.csv").write_bytes(csv_text(FOLLOW_UP_COLUMNS, changes.rows).encode())
+        written = follow_up_table(changes)
+        (beside / "follow_up.csv").write_bytes(csv_text(written.columns, written).encode())
         (beside / "follow_up.html").write_text(follow_up_html(changes), encoding="utf-8")
     _print(changes)
     print(f"\nTable and report are in {folder}; percent is symmetric, 200 (now - first) / (now + first).")
@@ -103,18 +105,16 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print(changes: Changes) -> None:
+    from ..present.text import percent_text
+
     table = [("measurement", "side", "from", "to", "first", "now", "change", "percent", "verdict")]
     for row in changes.rows:
-        if row["change"]:
-            percent = f"{float(row['change_symmetric_percent']):+.1f} %" if row["change_symmetric_percent"] else ""
-            numbers = (
-                f"{float(row['first_value']):.2f}",
-                f"{float(row['value']):.2f}",
-                f"{float(row['change']):+.2f} {row['unit']}",
-            )
-            table.append(
-                (row["measurement"], row["side"], row["first_date"], row["date"], *numbers, percent, row["verdict"])
-            )
+        if row.first_value is None or row.value is None or row.absolute is None:
+            continue
+        where = (row.definition.id, "both" if row.side is None else row.side.value, str(row.first_date), str(row.date))
+        numbers = (f"{row.first_value:.2f}", f"{row.value:.2f}", f"{row.absolute:+.2f} {row.definition.unit}")
+        verdict = "" if row.verdict is None else row.verdict.value
+        table.append((*where, *numbers, percent_text(row.symmetric_percent), verdict))
     print_table(table)
     for warning in changes.warnings:
         print(f"  {warning}")

@@ -31,12 +31,15 @@ def print_summary(study: Study) -> None:
     """Print the measurements of both sides, and what a reader must know beside them."""
     from ..anatomy.reference_values import statements
     from ..measuring.registry import MEASUREMENTS
-    from ..present.tables import summary_rows
+    from ..present.tables import summary_table
     from ..values import Measured
 
     rows = [
         ("measurement", "right", "left", "unit"),
-        *((row["id"], row["right"], row["left"], row["unit"]) for row in summary_rows(study.result)),
+        *(
+            (definition.id, row["right"], row["left"], row["unit"])
+            for definition, row in zip(MEASUREMENTS, summary_table(study.result))
+        ),
     ]
     remarks = []
     for definition in (d for d in MEASUREMENTS if d.scored):

@@ -33,7 +33,8 @@ def run(options: argparse.Namespace) -> int:
     """Compute the repeatability and write its table."""
     from ..export.whole import refuse_existing, write_file_whole
     from ..present.csv_text import csv_text
-    from ..study.repeatability import REPEATABILITY_COLUMNS, read_repeats, repeatability
+    from ..present.tables import repeatability_table
+    from ..study.repeatability import read_repeats, repeatability
     from ..values import IFIMeasureError
 
     path: Path = options.output
@@ -48,7 +49,8 @@ def run(options: argparse.Namespace) -> int:
             refused.append(str(error))
     if not found:
         raise IFIMeasureError(f"{options.table}: {' '.join(refused) or 'there is no value in it.'}")
-    write_file_whole(path, csv_text(REPEATABILITY_COLUMNS, [of.row() for of in found]))
+    written = repeatability_table(found)
+    write_file_whole(path, csv_text(written.columns, written))
     table = [("measurement", "subjects", "mean", "wSD", "wCV", "RC", "bias", "limits of agreement", "ICC(A,1)")]
     for of in found:
         percent = "" if of.wcv_percent is None else f"{of.wcv_percent:.1f} %"

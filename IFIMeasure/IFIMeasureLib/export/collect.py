@@ -6,18 +6,24 @@ not grow with their number.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from ..anatomy.findings import FINDINGS
-from ..files.results import read_document
+from ..files.results import SavedStudy, read_study
 from ..measuring.registry import MEASUREMENTS
-from ..measuring.units import unit_of
 from ..present.csv_text import write_rows
-from ..present.tables import MEASUREMENT_COLUMNS
-from ..values import IFIMeasureError
+from ..present.tables import (
+    Cells,
+    column_name,
+    measurement_cells,
+    measurement_columns,
+    measurement_numbers,
+)
+from ..study.provenance import Provenance
+from ..values import IFIMeasureError, Measured, Side
 from .workbook import write_workbook
 
 _ABOUT: dict[str, str] = {
@@ -33,70 +39,70 @@ _ABOUT: dict[str, str] = {
     "version": "Version of IFIMeasure that measured.",
 }
 
-
-def _column(measurement_id: str, side: str, unit: str) -> str:
-    return "_".join(part for part in (measurement_id, side, unit_of(unit).column) if part)
+_ABOUT_NUMBERS = ("age_years", "height_m", "weight_kg")
 
 
 def wide_columns() -> dict[str, str]:
     """Return the columns of a table with one row a study, and what they hold; the unit is in the name."""
     columns = dict(_ABOUT)
     for m in MEASUREMENTS:
-        for side in ("",) if m.paired else ("right", "left"):
-            columns[_column(m.id, side, m.unit)] = (
-                f"{m.title}{f', {side}' if side else ''}; empty where it is not measurable."
-            )
+        for side in (None,) if m.paired else Side:
+            of = f", {side.value}" if side is not None else ""
+            columns[column_name(m.id, side, m.unit)] = f"{m.title}{of}; empty where it is not measurable."
     for f in FINDINGS:
-        for side in ("right", "left"):
-            columns[f"{f.id}_{side}"] = f"{f.title}, {side}: what a reader found."
+        for side in Side:
+            columns[_finding_column(f.id, side)] = f"{f.title}, {side.value}: what a reader found."
     return columns
 
 
 def long_columns() -> dict[str, str]:
     """Return the columns of a table with one row a study, measurement and side, and what they hold."""
-    return {"study": _ABOUT["study"], "date": _ABOUT["date"], **MEASUREMENT_COLUMNS}
+    return {"study": _ABOUT["study"], "date": _ABOUT["date"], **measurement_columns()}
 
 
-def _about(document: dict[str, Any], name: str) -> dict[str, str]:
-    subject, grid = document.get("subject", {}), document.get("segmentation", {})
-    series = document.get("series") or {}
-    row = {"study": name, "date": str(document.get("date", "")), "series": str(series.get("description", ""))}
-    row.update(
-        {
-            key: "" if subject.get(key) is None else str(subject[key])
-            for key in ("sex", "age_years", "height_m", "weight_kg")
-        }
-    )
-    row.update(
-        plane=str(grid.get("plane", "")),
-        spacing_mm=" ".join(repr(float(v)) for v in grid.get("spacing_mm", [])),
-        version=str(document.get("versions", {}).get("ifimeasure", "")),
-    )
-    return row
+def number_columns(long: bool) -> dict[str, type]:
+    """Return those columns of either table that hold numbers, with their type; the others are text."""
+    if long:
+        return measurement_numbers()
+    measured = {column_name(m.id, side, m.unit) for m in MEASUREMENTS for side in ((None,) if m.paired else Side)}
+    return dict.fromkeys((*_ABOUT_NUMBERS, *measured), float)
 
 
-def wide_row(document: dict[str, Any], name: str) -> dict[str, str]:
-    """Return a study's row with the columns :func:`wide_columns`, full precision."""
-    row = {**dict.fromkeys(wide_columns(), ""), **_about(document, name)}
-    for of in document["measurements"]:
-        column = _column(of["measurement"], of["side"] if of["side"] != "both" else "", of["unit"])
-        if column in row:  # a study of another version may hold what this one does not know
-            row[column] = of["value"]
-    for side, found in document.get("findings", {}).items():
+def _finding_column(finding_id: str, side: Side) -> str:
+    return f"{finding_id}_{side.value}"
+
+
+def wide_row(saved: SavedStudy, name: str) -> Cells:
+    """Return a study's row with the columns :func:`wide_columns`."""
+    provenance = Provenance.from_document(saved.provenance, name)
+    subject, series = saved.subject, provenance.series
+    row: Cells = {
+        **dict.fromkeys(wide_columns()),
+        "study": name,
+        "date": saved.date or None,
+        "series": (series.description if series is not None else "") or None,
+        "sex": subject.sex,
+        "age_years": subject.age_years,
+        "height_m": subject.height_m,
+        "weight_kg": subject.weight_kg,
+        "plane": saved.grid.plane_name,
+        "spacing_mm": " ".join(repr(v) for v in saved.grid.spacing.tolist()),
+        "version": provenance.versions.get("ifimeasure"),
+    }
+    for of in saved.measurements:
+        column = column_name(of.id, of.side, of.unit)
+        if column in row and isinstance(of.result, Measured):  # another version may know what this one does not
+            row[column] = of.result.value
+    for side, found in saved.findings.items():
         for key, choice in found.items():
-            if f"{key}_{side}" in row:
-                row[f"{key}_{side}"] = choice
+            if _finding_column(key, side) in row:
+                row[_finding_column(key, side)] = choice
     return row
 
 
-def long_rows(document: dict[str, Any], name: str) -> list[dict[str, str]]:
+def long_rows(saved: SavedStudy, name: str) -> list[Cells]:
     """Return a study's rows with the columns :func:`long_columns`."""
-    about = _about(document, name)
-    columns = long_columns()
-    return [
-        {**{key: str(of.get(key, "")) for key in columns}, "study": name, "date": about["date"]}
-        for of in document["measurements"]
-    ]
+    return [{"study": name, "date": saved.date or None, **measurement_cells(of)} for of in saved.measurements]
 
 
 def find_studies(folders: Iterable[Path]) -> Iterator[Path]:
@@ -128,19 +134,19 @@ def write_collected(folders: Sequence[Path], path: Path, long: bool) -> tuple[in
     :returns: number of studies, and a sentence for each that was left out because it is damaged.
     :raises IFIMeasureError: where nothing is found, the kind of file is not known, or the library for it is absent.
     """
-    columns = list(long_columns() if long else wide_columns())
+    columns = long_columns() if long else wide_columns()
     left_out: list[str] = []
     count = 0
 
-    def rows() -> Iterator[dict[str, str]]:
+    def rows() -> Iterator[Cells]:
         nonlocal count
         for file in find_studies(folders):
             try:
-                document = read_document(file)
+                saved = read_study(file)
                 name = file.parent.as_posix()
-                found = long_rows(document, name) if long else [wide_row(document, name)]
-            except (IFIMeasureError, KeyError, TypeError, AttributeError, ValueError):
-                left_out.append(f"{file} is damaged or of another program, and was left out.")
+                found = long_rows(saved, name) if long else [wide_row(saved, name)]
+            except IFIMeasureError as error:
+                left_out.append(f"Left out: {error}")
                 continue
             count += 1
             yield from found
@@ -148,7 +154,7 @@ def write_collected(folders: Sequence[Path], path: Path, long: bool) -> tuple[in
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.partial")
     try:
-        _WRITERS.get(path.suffix.lower(), _refuse)(beside, columns, rows())
+        _WRITERS.get(path.suffix.lower(), _refuse)(beside, columns, number_columns(long), rows())
         if not count:
             raise IFIMeasureError(" ".join(left_out[:3]))
         os.replace(beside, path)
@@ -157,37 +163,34 @@ def write_collected(folders: Sequence[Path], path: Path, long: bool) -> tuple[in
     return count, left_out
 
 
-def _refuse(path: Path, columns: list[str], rows: Iterator[dict[str, str]]) -> None:
-    raise IFIMeasureError(
-        f"{path.name.removeprefix('.').removesuffix('.partial')}: the table is a .csv, .tsv, .xlsx or .parquet file; name it so."
-    )
+_Rows = Iterator[Cells]
+
+_Columns = dict[str, str]
+
+_Types = dict[str, type]
 
 
-def _write_text(path: Path, columns: list[str], rows: Iterator[dict[str, str]], separator: str) -> None:
+def _refuse(path: Path, columns: _Columns, numbers: _Types, rows: _Rows) -> None:
+    name = path.name.removeprefix(".").removesuffix(".partial")
+    raise IFIMeasureError(f"{name}: the table is a .csv, .tsv, .xlsx or .parquet file; name it so.")
+
+
+def _write_csv(path: Path, columns: _Columns, numbers: _Types, rows: _Rows, separator: str = ",") -> None:
     with path.open("w", encoding="utf-8", newline="") as stream:
         write_rows(stream, columns, rows, separator)
 
 
-def _write_csv(path: Path, columns: list[str], rows: Iterator[dict[str, str]]) -> None:
-    _write_text(path, columns, rows, ",")
+def _write_tsv(path: Path, columns: _Columns, numbers: _Types, rows: _Rows) -> None:
+    _write_csv(path, columns, numbers, rows, "\t")
 
 
-def _write_tsv(path: Path, columns: list[str], rows: Iterator[dict[str, str]]) -> None:
-    _write_text(path, columns, rows, "\t")
+def _write_xlsx(path: Path, columns: _Columns, numbers: _Types, rows: _Rows) -> None:
+    dictionary: Iterator[Cells] = ({"column": name, "content": text} for name, text in columns.items())
+    sheets = {"studies": (list(columns), rows), "data dictionary": (["column", "content"], dictionary)}
+    write_workbook(path, sheets)
 
 
-def _write_xlsx(path: Path, columns: list[str], rows: Iterator[dict[str, str]]) -> None:
-    descriptions = {**long_columns(), **wide_columns()}
-    write_workbook(
-        path,
-        {
-            "studies": (columns, rows),
-            "data dictionary": (["column", "content"], ({"column": c, "content": descriptions[c]} for c in columns)),
-        },
-    )
-
-
-def _write_parquet(path: Path, columns: list[str], rows: Iterator[dict[str, str]]) -> None:
+def _write_parquet(path: Path, columns: _Columns, numbers: _Types, rows: _Rows) -> None:
     try:
         import pyarrow
         import pyarrow.parquet
@@ -195,28 +198,11 @@ def _write_parquet(path: Path, columns: list[str], rows: Iterator[dict[str, str]
         raise IFIMeasureError(
             "Parquet needs the package pyarrow, which is not installed; install it, or write .csv."
         ) from None
-    numbers = {
-        name
-        for name in columns
-        if name not in {*_ABOUT, *MEASUREMENT_COLUMNS, *(f"{f.id}_{s}" for f in FINDINGS for s in ("right", "left"))}
-    }
-    numbers |= {"age_years", "height_m", "weight_kg", "value", "slice_s_mm"} & set(columns)
-    schema = pyarrow.schema([(name, pyarrow.float64() if name in numbers else pyarrow.string()) for name in columns])
+    kinds = {float: pyarrow.float64(), int: pyarrow.int64(), str: pyarrow.string()}
+    schema = pyarrow.schema([(name, kinds[numbers.get(name, str)]) for name in columns])
     with pyarrow.parquet.ParquetWriter(path, schema) as writer:
-        batch: list[dict[str, Any]] = []
-
-        def flush() -> None:
-            if batch:
-                writer.write_table(pyarrow.Table.from_pylist(batch, schema))
-                batch.clear()
-
-        for row in rows:
-            batch.append(
-                {name: (float(row[name]) if row[name] else None) if name in numbers else row[name] for name in columns}
-            )
-            if len(batch) >= 1000:
-                flush()
-        flush()
+        while batch := list(itertools.islice(rows, 1000)):
+            writer.write_table(pyarrow.Table.from_pylist(batch, schema))
 
 
 _WRITERS = {".csv": _write_csv, ".tsv": _write_tsv, ".xlsx": _write_xlsx, ".parquet": _write_parquet}

@@ -13,10 +13,9 @@ from typing import Any
 from .. import __version__
 from ..anatomy.findings import FINDINGS
 from ..anatomy.structures import SIDE_CODES
-from ..measuring.definition import MeasurementDefinition
-from ..measuring.registry import MEASUREMENTS
-from ..study.result import StudyResult, each_result
-from ..values import Measured, NotMeasurable, Result, Side
+from ..study.result import StudyResult
+from ..study.rows import MeasurementRow, measurement_rows
+from ..values import Measured, Side
 
 SYSTEMS = {
     "SCT": "http://snomed.info/sct",
@@ -45,7 +44,8 @@ def _site(side: Side | None) -> dict[str, Any]:
     )
 
 
-def _observation(definition: MeasurementDefinition, side: Side | None, result: Result, date: str) -> dict[str, Any]:
+def _observation(row: MeasurementRow, date: str) -> dict[str, Any]:
+    definition, side, result = row.definition, row.side, row.result
     observation: dict[str, Any] = {
         "resourceType": "Observation",
         "status": "final",
@@ -94,15 +94,9 @@ def fhir_bundle(study: StudyResult) -> dict[str, Any]:
     """Return the bundle as JSON content."""
     created = study.provenance.created
     date = study.date if re.fullmatch(r"\d{4}-\d\d-\d\d", study.date) else ""  # DICOM files may hold anything
-    absent = (
-        (definition, side, NotMeasurable(reason))
-        for side, reason in study.absent_sides.items()
-        for definition in MEASUREMENTS
-        if not definition.paired
-    )
     observations = [
-        (f"{definition.id} {side.value if side else 'both'}", _observation(definition, side, result, date))
-        for definition, side, result in (*each_result(study), *absent)
+        (f"{row.definition.id} {row.side.value if row.side else 'both'}", _observation(row, date))
+        for row in measurement_rows(study)
     ]
     for side, found in study.findings.items():
         for field in FINDINGS:

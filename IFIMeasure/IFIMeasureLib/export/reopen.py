@@ -12,18 +12,17 @@ from pathlib import Path
 import numpy as np
 
 from ..anatomy.landmarks import LandmarkSet
-from ..anatomy.reference_values import Subject
 from ..files.dicom_series import read_series, scan_folder
 from ..files.images import read_volume
 from ..files.markups import read_landmarks
-from ..files.results import read_document
+from ..files.results import read_study
 from ..files.segmentations import read_segmentation
 from ..images.masks import Volume
 from ..measuring.definition import Kind
 from ..measuring.registry import MEASUREMENTS
 from ..muscle.numbers import MuscleImages
 from ..muscle.registration import AnotherPersonError
-from ..study.follow_up import Examination, examination_of
+from ..study.follow_up import Examination
 from ..study.prepared import PreparedStudy, segment_muscles_together
 from ..study.provenance import Provenance
 from ..study.structures import resolve_structures
@@ -38,31 +37,28 @@ def reopen(folder: Path) -> PreparedStudy:
 
     :raises IFIMeasureError: where the folder is none, or lacks the segmentation.
     """
-    document = read_document(folder / "study.json")
+    saved = read_study(folder / "study.json")
     path, scene = folder / "segmentation.seg.nrrd", folder / "scene.mrb"
     if not path.exists():
         raise IFIMeasureError(
             f"{path}: it is missing, so the study cannot be measured again; export the segmentation, too."
         )
     segmentation = read_segmentation(path)
-    subject = Subject(
-        **{key: value for key, value in document["subject"].items() if key in Subject.__dataclass_fields__}
-    )
-    provenance = Provenance.from_document(document, folder / "study.json")
+    provenance = Provenance.from_document(saved.provenance, folder / "study.json")
     contrast = provenance.contrast
     volume = _image_of_scene(scene)
     if volume is not None:
         volume = replace(volume, contrast=contrast)
     structures = resolve_structures(segmentation, None)
-    prepared = PreparedStudy(segmentation, structures, volume, subject=subject, provenance=provenance)
+    prepared = PreparedStudy(segmentation, structures, volume, subject=saved.subject, provenance=provenance)
     if contrast in ("t1", "t2fs") and volume is not None:
         prepared.images = MuscleImages(volume.grid, **{contrast: volume.array})
     fraction = folder / "fat_fraction.nrrd"
     if fraction.exists():
         fat = read_volume(fraction)
         prepared.images = MuscleImages(fat.grid, water=1.0 - fat.array, fat=fat.array)
-    prepared.date = str(document.get("date", ""))
-    prepared.findings = {Side(side): dict(of) for side, of in document.get("findings", {}).items()}
+    prepared.date, prepared.findings = saved.date, saved.findings
+    prepared.notes = list(dict.fromkeys((*saved.notes, *prepared.notes)))
     return prepared
 
 
@@ -108,10 +104,12 @@ def measured_together(
     :returns: the examinations with the new numbers, and notes about sides that stay as they are.
     """
     ordered = sorted(examinations, key=lambda e: e.date)
-    origins = [read_document(Path(e.name) / "study.json").get("muscle_origins", {}) for e in ordered]
+    provenances = [
+        Provenance.from_document(read_study(Path(e.name) / "study.json").provenance, e.name) for e in ordered
+    ]
     notes, sides = [], []
     for side in Side:
-        of = [origin.get(side.value) for origin in origins]
+        of = [provenance.muscle_origins.get(side) for provenance in provenances]
         if all(o == "image" for o in of):
             sides.append(side)
         elif all(of):
@@ -140,12 +138,11 @@ def measured_together(
     measured = []
     for e, p in zip(ordered, prepared):
         study = p.measure(placed_by_person(Path(e.name)))
-        again = examination_of(replace(study, date=e.date.isoformat()), e.name)
-        found_together = {side.value for side in sides}
+        again = Examination.of_study(replace(study, date=e.date.isoformat()), e.name)
         of_muscle = {m.id for m in MEASUREMENTS if any(of.kind is Kind.MUSCLE for of in MEASUREMENTS.basis(m))}
-        ids = {key for key in again.values if key[0] in of_muscle and key[1] in found_together}
-        kept = {k: v for k, v in e.values.items() if not (k[0] in of_muscle and k[1] in found_together)}
-        values = {**kept, **{k: again.values[k] for k in ids}}
+        new = {key for key in again.values if key[0] in of_muscle and key[1] in sides}
+        kept = {k: v for k, v in e.values.items() if not (k[0] in of_muscle and k[1] in sides)}
+        values = {**kept, **{key: again.values[key] for key in new}}
         measured.append(replace(e, values=values, reasons={**again.reasons, **e.reasons}))
         write_mrml(study, folder, f"quadratus femoris {e.date.isoformat()}", ("segmentation",))
         os.replace(folder / "segmentation.seg.nrrd", folder / f"together_{e.date.isoformat()}.seg.nrrd")

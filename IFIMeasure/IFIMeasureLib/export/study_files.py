@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from ..files.checksums import sha256_of_file
@@ -12,25 +12,21 @@ from ..images.masks import Volume
 from ..muscle.numbers import fat_fraction_map
 from ..present.csv_text import csv_text
 from ..present.report import report_html
+from ..present.rows import Rows
 from ..present.tables import (
-    FINDING_COLUMNS,
-    HISTOGRAM_COLUMNS,
-    LANDMARK_COLUMNS,
-    MEASUREMENT_COLUMNS,
-    MUSCLE_COLUMNS,
-    PROFILE_COLUMNS,
-    finding_rows,
-    histogram_rows,
-    landmark_rows,
-    measurement_rows,
-    muscle_rows,
-    profile_rows,
+    finding_table,
+    follow_up_table,
+    histogram_table,
+    landmark_table,
+    measurement_table,
+    muscle_table,
+    profile_table,
 )
-from ..study.follow_up import FOLLOW_UP_COLUMNS, Changes
+from ..study.document import saved_study, study_document
+from ..study.follow_up import Changes
 from ..study.result import StudyResult
 from ..values import IFIMeasureError
 from .collect import wide_columns, wide_row
-from .document import describe
 from .fhir import fhir_bundle
 from .formats import DEFAULT_FORMATS
 from .mrml_files import write_mrml
@@ -53,21 +49,9 @@ def write_outputs(
     :param changes: against earlier examinations of the same person: a table, a sheet, and a part of the report.
     :raises IFIMeasureError: for a study of landmarks alone.
     """
-    provenance = describe(study)
     if "tables" in formats:
         say("writing tables")
-        for file, columns, rows in (
-            ("measurements", MEASUREMENT_COLUMNS, measurement_rows(study)),
-            ("study", wide_columns(), [wide_row(provenance, name)]),
-            ("profile", PROFILE_COLUMNS, profile_rows(study)),
-            ("muscle_sections", MUSCLE_COLUMNS, muscle_rows(study)),
-            ("fat_histogram", HISTOGRAM_COLUMNS, histogram_rows(study)),
-            ("findings", FINDING_COLUMNS, finding_rows(study.findings, study.hips) if study.findings else []),
-            ("follow_up", FOLLOW_UP_COLUMNS, changes.rows if changes is not None else []),
-        ):
-            if rows:
-                (folder / f"{file}.csv").write_bytes(csv_text(columns, rows).encode())
-                (folder / f"{file}.schema.csv").write_bytes(schema_text(columns).encode())
+        _write_tables(study, folder, name, changes)
     if {"report", "pdf"} & set(formats):
         say("writing the report")
         page = report_html(study, identified, changes)
@@ -90,8 +74,26 @@ def write_outputs(
         write_dicom(study, folder)
     if "workbook" in formats:
         _write_workbook(study, folder / "measurements.xlsx", changes)
-    provenance["outputs"] = {p.name: sha256_of_file(p) for p in sorted(folder.iterdir()) if p.is_file()}
-    (folder / "study.json").write_text(json.dumps(provenance, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    outputs = {p.name: sha256_of_file(p) for p in sorted(folder.iterdir()) if p.is_file()}
+    document = {**study_document(study), "outputs": outputs}
+    (folder / "study.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _write_tables(study: StudyResult, folder: Path, name: str, changes: Changes | None) -> None:
+    """Write a CSV file and its schema of each table that has a row."""
+    tables = {
+        "measurements": measurement_table(study),
+        "study": Rows(wide_columns(), [wide_row(saved_study(study), name)]),
+        "profile": profile_table(study),
+        "muscle_sections": muscle_table(study),
+        "fat_histogram": histogram_table(study),
+        **({"findings": finding_table(study)} if study.findings else {}),
+        "follow_up": follow_up_table(changes),
+    }
+    for file, table in tables.items():
+        if table:
+            (folder / f"{file}.csv").write_bytes(csv_text(table.columns, table).encode())
+            (folder / f"{file}.schema.csv").write_bytes(schema_text(table.descriptions).encode())
 
 
 def _write_pdf(study: StudyResult, page: str, folder: Path, as_dicom: bool) -> None:
@@ -112,23 +114,24 @@ def _write_pdf(study: StudyResult, page: str, folder: Path, as_dicom: bool) -> N
 
 def _write_workbook(study: StudyResult, path: Path, changes: Changes | None) -> None:
     tables = {
-        "measurements": (MEASUREMENT_COLUMNS, measurement_rows(study)),
-        "profile": (PROFILE_COLUMNS, profile_rows(study)),
-        "muscle": (MUSCLE_COLUMNS, muscle_rows(study)),
-        "fat": (HISTOGRAM_COLUMNS, histogram_rows(study)),
-        "findings": (FINDING_COLUMNS, finding_rows(study.findings, study.hips)),
-        "landmarks": (LANDMARK_COLUMNS, landmark_rows(study)),
-        "follow-up": (FOLLOW_UP_COLUMNS, changes.rows if changes is not None else []),
+        "measurements": measurement_table(study),
+        "profile": profile_table(study),
+        "muscle": muscle_table(study),
+        "fat": histogram_table(study),
+        "findings": finding_table(study),
+        "landmarks": landmark_table(study),
+        "follow-up": follow_up_table(changes),
     }
-    dictionary = [
-        {"sheet": name, "column": column, "content": text}
-        for name, (columns, _) in tables.items()
-        for column, text in columns.items()
-    ]
-    sheets: dict[str, tuple[Sequence[str], Iterable[dict[str, str]]]] = {
-        name: (list(columns), rows) for name, (columns, rows) in tables.items()
-    }
-    write_workbook(path, {**sheets, "data dictionary": (["sheet", "column", "content"], dictionary)})
+    dictionary = Rows(
+        {"sheet": "", "column": "", "content": ""},
+        [
+            {"sheet": name, "column": column, "content": text}
+            for name, table in tables.items()
+            for column, text in table.descriptions.items()
+        ],
+    )
+    sheets = {**tables, "data dictionary": dictionary}
+    write_workbook(path, {name: (table.columns, table) for name, table in sheets.items()})
 
 
 def _write_fat_fraction(study: StudyResult, path: Path) -> None:

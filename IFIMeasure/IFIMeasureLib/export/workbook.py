@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import io
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..present.csv_text import csv_text
+from ..present.tables import Cell, Cells
 from ..values import IFIMeasureError
 
+_MOST_ROWS = 1_048_575
 
-def write_workbook(path: Path, sheets: dict[str, tuple[Sequence[str], Iterable[dict[str, str]]]]) -> None:
-    """Write an Excel workbook: numbers as numbers, text as text (nothing is run as a formula), rows streamed to disk.
+
+def write_workbook(path: Path, sheets: Mapping[str, tuple[Sequence[str], Iterable[Cells]]]) -> None:
+    """Write an Excel workbook: numbers as numbers, text as text, which is never run; rows are streamed to disk.
 
     :param sheets: by name, columns and rows.
     :raises IFIMeasureError: where the library for it is absent.
@@ -34,8 +36,10 @@ def write_workbook(path: Path, sheets: dict[str, tuple[Sequence[str], Iterable[d
         for index, column in enumerate(columns, 1):
             sheet.column_dimensions[get_column_letter(index)].width = min(max(len(column) + 2, 10), 40)
 
-        def cell(text: str, sheet: Any = sheet, bold: bool = False) -> Any:
-            made = WriteOnlyCell(sheet, text)
+        def cell(value: Cell, sheet: Any = sheet, bold: bool = False) -> Any:
+            if not isinstance(value, str):
+                return value
+            made = WriteOnlyCell(sheet, value)
             made.data_type = "s"  # text, whatever it begins with
             if bold:
                 made.font = Font(bold=True)
@@ -43,28 +47,16 @@ def write_workbook(path: Path, sheets: dict[str, tuple[Sequence[str], Iterable[d
 
         sheet.append([cell(column, bold=True) for column in columns])
         for number, row in enumerate(rows, 1):
-            if number > 1_048_575:
+            if number > _MOST_ROWS:
                 raise IFIMeasureError("An Excel sheet holds no more than 1,048,576 rows; write .csv or .parquet.")
-            values = {column: None if column in _TEXT else _number(row[column]) for column in columns}
-            sheet.append([values[c] if values[c] is not None else cell(row[c]) if row[c] else None for c in columns])
+            sheet.append([cell(row[column]) for column in columns])
     content = io.BytesIO()  # a full disk is then told by the system, not amid openpyxl's own clearing up
     book.save(content)
     path.write_bytes(content.getbuffer())
 
 
-_TEXT = ("study", "date", "version", "series")
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
-def schema_text(columns: dict[str, str]) -> str:
-    """Return a table's schema as 3D Slicer writes and reads it (``NAME.schema.csv``): name, description and type of each column.
+def schema_text(columns: Mapping[str, str]) -> str:
+    """Return a table's schema as 3D Slicer reads it (``NAME.schema.csv``): name, description and type of each column.
 
     Every column is text, as an empty cell is no number.
     """

@@ -17,7 +17,8 @@ from ..anatomy.reference_values import statements
 from ..anatomy.structures import Structure, definitions
 from ..measuring.definition import MeasurementDefinition
 from ..measuring.registry import MEASUREMENTS
-from ..present.text import change_texts, number_text, unit_text
+from ..present.text import change_texts, number_text, percent_text, unit_text
+from ..study.follow_up import Change, Verdict
 from ..study.result import StudyResult
 from ..values import Measured, Side
 from .wheel import WheelGuard
@@ -252,22 +253,23 @@ class FollowUpTable:
         self._table = table
         _fit(table)
 
-    def show(self, rows: list[dict[str, str]]) -> None:
+    def show(self, rows: list[Change]) -> None:
         """Show the rows of :func:`~IFIMeasureLib.study.follow_up.follow_up`; those without a change are left out."""
-        changed = [row for row in rows if row["change"]]
+        changed = [row for row in rows if row.absolute is not None]
         self._table.setRowCount(len(changed))
         for number, row in enumerate(changed):
             first, now, change = change_texts(row)
-            percent = f" ({float(row['change_symmetric_percent']):+.1f} %)" if row["change_symmetric_percent"] else ""
-            mark = "▲ " if row["verdict"].startswith("beyond") else ""
-            verdict = {"b": _("beyond error"), "w": _("within error")}.get(row["verdict"][:1], "")
-            tooltip = "\n".join(
-                text
-                for text in (f"{row['first_date']}: {first}; {row['date']}: {now}", row["verdict"], row["notes"])
-                if text
-            )
+            symmetric = percent_text(row.symmetric_percent)
+            percent = f" ({symmetric})" if symmetric else ""
+            mark = "▲ " if row.verdict is Verdict.BEYOND else ""
+            words = {Verdict.BEYOND: _("beyond error"), Verdict.WITHIN: _("within error"), None: ""}
+            verdict = words[row.verdict]
+            judged = row.verdict.value if row.verdict is not None else ""
+            dates = f"{row.first_date.isoformat()}: {first}; {row.date.isoformat()}: {now}"
+            tooltip = "\n".join(text for text in (dates, judged, "; ".join(row.notes)) if text)
             told = f"{change}{percent}" + (f"\n{mark}{verdict}" if verdict else "")
-            cells = (f"{row['title']}, {row['side']}", row["date"], told)
+            side = _("both") if row.side is None else row.side.value
+            cells = (f"{row.definition.title}, {side}", row.date.isoformat(), told)
             for column, text in enumerate(cells):
                 _cell(self._table, number, column, text, tooltip)
         self._table.resizeRowsToContents()

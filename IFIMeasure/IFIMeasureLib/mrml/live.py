@@ -23,7 +23,7 @@ from ..anatomy.landmarks import (
 from ..anatomy.structures import Structure
 from ..images.frames import SideFrame
 from ..measuring.spaces import Space
-from ..study.follow_up import Changes, Examination, examination_of, follow_up
+from ..study.follow_up import Changes, Examination, follow_up
 from ..study.prepared import PreparedStudy, measure_landmarks, segment_muscles_together
 from ..study.result import Progress, StudyResult
 from ..values import IFIMeasureError, Measured, Side, point3
@@ -331,7 +331,7 @@ def follow_studies(
     """
 
     def examinations() -> list[Examination]:
-        return [examination_of(live.update(progress=progress), live.nodes.name) for live in lives]
+        return [Examination.of_study(live.update(progress=progress), live.nodes.name) for live in lives]
 
     changes = follow_up(examinations(), wcv_percent)  # refuses what must not be compared before anything long begins
     if not together:

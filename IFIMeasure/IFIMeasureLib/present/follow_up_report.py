@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..measuring.registry import measurement
-from ..study.follow_up import Changes
+from ..study.follow_up import Change, Changes, Verdict
 from ..values import Side
 from .charts import trend_picture
 from .page import document_html, escaped, figure_html
-from .text import change_texts, unit_text
+from .text import change_texts, percent_text, unit_text
+
+_HEAD = ("Measurement", "Side", "Date", "First", "Now", "Change", "Symmetric", "A year", "Verdict")
+
+_NO_WRAP = ' style="white-space: nowrap"'
 
 
 def follow_up_html(changes: Changes) -> str:
@@ -24,62 +27,76 @@ def follow_up_html(changes: Changes) -> str:
 
 
 def changes_parts(changes: Changes) -> list[str]:
-    """Warnings, the table of changes, trends, and what cannot be compared."""
-    rows = changes.rows
+    """Return warnings, the table of changes, trends, and what cannot be compared."""
     body = [f'<p class="note">{escaped(warning)}</p>' for warning in changes.warnings]
     body.append("<h2>Changes against the first examination</h2>")
-    head = "".join(
-        f"<th>{name}</th>"
-        for name in ("Measurement", "Side", "Date", "First", "Now", "Change", "Symmetric", "A year", "Verdict")
-    )
-    lines = []
-    for row in rows:
-        if not row["change"]:
-            continue
-        symmetric, annual = (
-            f"{float(row[key]):+.1f} %" if row[key] else ""
-            for key in ("change_symmetric_percent", "change_annualized_percent")
-        )
-        mark = "&#9650; " if row["verdict"].startswith("beyond") else ""
-        cells = (row["title"], row["side"], row["date"], *change_texts(row), symmetric, annual)
-        lines.append(
-            f"<tr>{''.join(f'<td{_NO_WRAP if n else str()}>{escaped(c)}</td>' for n, c in enumerate(cells))}<td>{mark}{escaped(row['verdict'])}<div class='quiet'>{escaped(row['notes'])}</div></td></tr>"
-        )
-    body.append(f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>")
+    head = "".join(f"<th>{name}</th>" for name in _HEAD)
+    lines = "".join(_line(change) for change in changes.rows if change.absolute is not None)
+    body.append(f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>")
     body.append("<h2>Trend</h2>")
-    for key in dict.fromkeys(row["measurement"] for row in rows if row["change"]):
-        definition = measurement(key)
-        points = {}
-        for side in Side:
-            of = [(e.date, e.values[key, side.value]) for e in changes.examinations if (key, side.value) in e.values]
-            if len(of) > 1:
-                points[side] = of
-        known = next((row for row in rows if row["measurement"] == key and row["verdict"]), None)
-        error = None if known is None else _error_of(known)
-        if points:
-            body.append(figure_html(trend_picture(definition.title, unit_text(definition.unit), points, error)))
-    missing = [
-        f"<tr><td>{escaped(r['title'])}</td><td>{escaped(r['side'])}</td><td>{escaped(r['notes'])}</td></tr>"
-        for r in rows
-        if not r["change"]
-    ]
+    body += _trends(changes)
+    missing = "".join(
+        f"<tr><td>{escaped(change.definition.title)}</td><td>{_side(change)}</td>"
+        f"<td>{escaped('; '.join(change.notes))}</td></tr>"
+        for change in changes.rows
+        if change.absolute is None
+    )
     if missing:
-        body.append(f"<h2>Not comparable, and why</h2><table><tbody>{''.join(missing)}</tbody></table>")
+        body.append(f"<h2>Not comparable, and why</h2><table><tbody>{missing}</tbody></table>")
     body.append(
-        '<p class="quiet">Symmetric change: 200 (now - first) / (now + first). A year: 100 ((now / first)^(1 / years) - 1). '
-        "A change is beyond measurement error where it exceeds the repeatability coefficient, 1.96 &radic;2 times the within-subject coefficient of variation "
+        '<p class="quiet">Symmetric change: 200 (now - first) / (now + first). '
+        "A year: 100 ((now / first)^(1 / years) - 1). "
+        "A change is beyond measurement error where it exceeds the repeatability coefficient, "
+        "1.96 &radic;2 times the within-subject coefficient of variation "
         "(Bland and Altman, Stat Methods Med Res 1999;8:135-160).</p>"
     )
     return body
 
 
-_NO_WRAP = ' style="white-space: nowrap"'
+def _side(change: Change) -> str:
+    return "both" if change.side is None else change.side.value
 
 
-def _error_of(row: dict[str, str]) -> Callable[[float], float]:
+def _line(change: Change) -> str:
+    cells = (
+        change.definition.title,
+        _side(change),
+        change.date.isoformat(),
+        *change_texts(change),
+        percent_text(change.symmetric_percent),
+        percent_text(change.annualized_percent),
+    )
+    written = "".join(f"<td{_NO_WRAP if n else ''}>{escaped(cell)}</td>" for n, cell in enumerate(cells))
+    mark = "&#9650; " if change.verdict is Verdict.BEYOND else ""
+    verdict = "" if change.verdict is None else change.verdict.value
+    notes = escaped("; ".join(change.notes))
+    return f"<tr>{written}<td>{mark}{verdict}<div class='quiet'>{notes}</div></td></tr>"
+
+
+def _trends(changes: Changes) -> list[str]:
+    """One picture for each measurement that changed, with the measurement error as a band where it is known."""
+    figures = []
+    compared = [change for change in changes.rows if change.absolute is not None]
+    for definition in {change.definition.id: change.definition for change in compared}.values():
+        points = {}
+        for side in Side:
+            key = (definition.id, side)
+            of = [(e.date, e.values[key]) for e in changes.examinations if key in e.values]
+            if len(of) > 1:
+                points[side] = of
+        judged = next((c for c in compared if c.definition.id == definition.id and c.verdict is not None), None)
+        if points:
+            error = None if judged is None else _error_of(judged)
+            figures.append(figure_html(trend_picture(definition.title, unit_text(definition.unit), points, error)))
+    return figures
+
+
+def _error_of(change: Change) -> Callable[[float], float] | None:
     """From a first value to the change that measurement error alone can make."""
-    if row["repeatability"]:
-        absolute = float(row["repeatability"])
+    if change.repeatability is not None:
+        absolute = change.repeatability
         return lambda value: absolute
-    share = float(row["repeatability_percent"]) / 200.0
+    if change.repeatability_percent is None:
+        return None
+    share = change.repeatability_percent / 200.0
     return lambda value: value * (2.0 * share / (1.0 - share))

@@ -1,25 +1,47 @@
-"""The tables of a study: their columns, their rows, and CSV files of them (RFC 4180, UTF-8, full precision).
+"""The tables of a study: their columns, and their rows as cells that are numbers, text, or None where there is nothing.
 
-Points are exported in LPS millimeter, the frame of DICOM and of Slicer's files; the column's name says so.
-A value that is absent is an empty cell beside the reason, never 0 or NaN.
+Points are text, ``x y z`` in LPS millimeter, the frame of DICOM and of Slicer's files; the column's name says so.
+A value that is absent is an empty cell beside the reason, never 0 or NaN. Written as CSV (RFC 4180, UTF-8), numbers
+have full precision.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Union
 
-import numpy as np
-
-from ..anatomy.findings import FINDINGS, Findings
-from ..anatomy.landmarks import landmark_definitions
-from ..anatomy.reference_values import statements
-from ..images.frames import SideFrame
-from ..images.grid import LPS_TO_RAS
-from ..measuring.registry import MEASUREMENTS, measurement
-from ..measuring.spaces import Space
+from ..files.results import (
+    HistogramRow,
+    ProfileRow,
+    SavedMeasurement,
+    SectionRow,
+    lps_point,
+)
+from ..measuring.definition import Kind
+from ..measuring.registry import MEASUREMENTS
+from ..measuring.units import unit_of
+from ..study.follow_up import Change, Changes
+from ..study.repeatability import Repeatability
 from ..study.result import StudyResult
-from ..values import Measured, NotMeasurable, Result, Side
+from ..study.rows import (
+    FindingRow,
+    LandmarkRow,
+    finding_rows,
+    histogram_rows,
+    landmark_rows,
+    measurement_rows,
+    profile_rows,
+    section_rows,
+)
+from ..values import Measured, Side
+from .rows import Rows
 from .text import number_text
+
+Cell = Union[float, int, str, None]
+
+Cells = dict[str, Cell]
+"""One row, by the names of the columns."""
+
 
 FINDING_COLUMNS: dict[str, str] = {
     "finding": "Id of the field; stable.",
@@ -31,22 +53,7 @@ FINDING_COLUMNS: dict[str, str] = {
 """Columns of ``findings.csv``."""
 
 
-def finding_rows(findings: Findings, sides: Iterable[Side]) -> list[dict[str, str]]:
-    """Return one row a field and side."""
-    return [
-        {
-            "finding": d.id,
-            "title": d.title,
-            "side": side.value,
-            "value": findings.get(side, {}).get(d.id, ""),
-            "code": f"{d.code[0]}:{d.code[1]}",
-        }
-        for d in FINDINGS
-        for side in sides
-    ]
-
-
-MEASUREMENT_COLUMNS: dict[str, str] = {
+_MEASUREMENT_COLUMNS: dict[str, str] = {
     "measurement": "Id of the measurement; stable.",
     "title": "Its name for people.",
     "side": "right, left, or both for measurements between the sides.",
@@ -63,12 +70,26 @@ MEASUREMENT_COLUMNS: dict[str, str] = {
     "source": "What the surfaces or points came from.",
     "reference": "Comparison with published values, with study; no diagnosis.",
     "notes": "What a reader must know beside the value.",
-    "femur_flexion_deg": "Flexion of the femur against the pelvis, with every space.",
-    "femur_abduction_deg": "Abduction of the femur against the pelvis, with every space.",
-    "femur_rotation_proxy_deg": "Azimuth of the neck (apparent anteversion), with every space.",
-    "pose_frame": "The frame these angles stand on.",
 }
-"""Columns of ``measurements.csv`` and what they hold."""
+
+
+def measurement_columns() -> dict[str, str]:
+    """Return the columns of ``measurements.csv`` and what they hold; the femur's pose has one for each of its angles."""
+    poses = {name: f"{title}, beside every space." for name, title in _pose_columns().items()}
+    return {**_MEASUREMENT_COLUMNS, **poses, "pose_frame": "The frame these angles stand on."}
+
+
+def measurement_numbers() -> dict[str, type]:
+    """Return those columns of ``measurements.csv`` that hold numbers, with their type."""
+    return {"value": float, "slice": int, "slice_s_mm": float, **dict.fromkeys(_pose_columns(), float)}
+
+
+def _pose_columns() -> dict[str, str]:
+    return {_pose_column(m.id): m.title for m in MEASUREMENTS if m.kind is Kind.POSE}
+
+
+def _pose_column(measurement_id: str) -> str:
+    return f"{measurement_id}_deg"
 
 
 PROFILE_COLUMNS: dict[str, str] = {
@@ -120,146 +141,233 @@ LANDMARK_COLUMNS: dict[str, str] = {
     "position_lps_mm": "x y z in LPS millimeter.",
     "code": "Code of the structure it lies on, as scheme:value.",
 }
-"""Columns of the landmark table in report and scene."""
+"""Columns of the landmark table in the workbook."""
 
 
-def lps_text(point_ras_mm: Sequence[float] | None) -> str:
-    """Return a RAS point as ``x y z`` in LPS, full precision; empty for None."""
-    if point_ras_mm is None:
-        return ""
-    return " ".join(repr(float(v)) for v in np.diag(LPS_TO_RAS)[:3] * np.asarray(point_ras_mm, float) + 0.0)
+FOLLOW_UP_COLUMNS: dict[str, str] = {
+    "measurement": "Id of the measurement; stable.",
+    "title": "Its name for people.",
+    "side": "right or left.",
+    "unit": "UCUM unit of the values.",
+    "first_date": "Date of the first examination, ISO 8601.",
+    "date": "Date of this examination, ISO 8601.",
+    "first_value": "Value of the first examination, full precision.",
+    "value": "Value of this examination, full precision.",
+    "change": "This minus first, in the unit.",
+    "change_percent": "100 (this - first) / first.",
+    "change_symmetric_percent": "200 (this - first) / (this + first).",
+    "change_annualized_percent": "100 ((this / first)^(1 / years) - 1).",
+    "repeatability_percent": "Repeatability coefficient the symmetric change is set against; empty where none is known.",
+    "repeatability": "Repeatability coefficient the change is set against, in the unit, "
+    "where your own measurements gave one and no percentage fits.",
+    "verdict": "within measurement error, beyond measurement error, or empty where no repeatability is known.",
+    "notes": "What a reader must know beside the change, or why there is none.",
+}
+"""Columns of ``follow_up.csv``."""
 
 
-def measurement_rows(study: StudyResult) -> list[dict[str, str]]:
-    """Return the rows of ``measurements.csv``: every measurement of the registry for every side asked for."""
-    rows = []
+REPEATABILITY_COLUMNS: dict[str, str] = {
+    "measurement": "Id of the measurement.",
+    "unit": "UCUM unit, where it is a measurement of this program.",
+    "subjects": "Number of persons (or hips, where the side is given) measured at least twice.",
+    "measurements": "Number of their measurements.",
+    "mean": "Mean of the persons' means.",
+    "wsd": "Within-subject standard deviation, in the unit.",
+    "wcv_percent": "Within-subject coefficient of variation, from logarithms; empty where a value is not positive.",
+    "rc": "Repeatability coefficient 1.96 sqrt(2) wSD, in the unit: "
+    "two measurements of one person differ by less in 95 of 100.",
+    "rc_percent": "1.96 sqrt(2) wCV.",
+    "bias": "Mean difference, second minus first measurement.",
+    "agreement_low": "Lower limit of agreement: bias - 1.96 SD of the differences.",
+    "agreement_high": "Upper limit of agreement.",
+    "icc": "Intraclass correlation ICC(A,1); empty where the persons were not measured equally often "
+    "or the library pingouin is absent.",
+    "icc_low": "Lower end of its 95 % confidence interval.",
+    "icc_high": "Upper end of its 95 % confidence interval.",
+    "notes": "What a reader must know beside the numbers.",
+}
+"""Columns of ``repeatability.csv``."""
+
+
+def measurement_table(study: StudyResult) -> Rows:
+    """Return ``measurements.csv``: every measurement of the registry for every side asked for."""
+    return Rows(measurement_columns(), [measurement_cells(row.saved()) for row in measurement_rows(study)])
+
+
+def profile_table(study: StudyResult) -> Rows:
+    """Return ``profile.csv``: a row a side, space and axial plane."""
+    return Rows(PROFILE_COLUMNS, [profile_cells(row) for row in profile_rows(study)])
+
+
+def muscle_table(study: StudyResult) -> Rows:
+    """Return ``muscle_sections.csv``: a row a side and axial plane that shows the muscle."""
+    return Rows(MUSCLE_COLUMNS, [_section_cells(row) for row in section_rows(study)])
+
+
+def histogram_table(study: StudyResult) -> Rows:
+    """Return ``fat_histogram.csv``: a row a side and class of fat fraction."""
+    return Rows(HISTOGRAM_COLUMNS, [_histogram_cells(row) for row in histogram_rows(study)])
+
+
+def finding_table(study: StudyResult) -> Rows:
+    """Return ``findings.csv``: a row a field and side."""
+    return Rows(FINDING_COLUMNS, [_finding_cells(row) for row in finding_rows(study.findings, study.hips)])
+
+
+def landmark_table(study: StudyResult) -> Rows:
+    """Return the landmarks: a row a landmark and side."""
+    landmarks = {side: hip.landmarks for side, hip in study.hips.items()}
+    return Rows(LANDMARK_COLUMNS, [_landmark_cells(row) for row in landmark_rows(landmarks)])
+
+
+def follow_up_table(changes: Changes | None) -> Rows:
+    """Return ``follow_up.csv``: a row a measurement, side and later examination; none without changes."""
+    return Rows(FOLLOW_UP_COLUMNS, [] if changes is None else [change_cells(change) for change in changes.rows])
+
+
+def repeatability_table(found: Iterable[Repeatability]) -> Rows:
+    """Return ``repeatability.csv``: a row a measurement."""
+    rows: list[Cells] = [{name: getattr(of, name) for name in REPEATABILITY_COLUMNS} for of in found]
+    return Rows(REPEATABILITY_COLUMNS, [_without_empty_text(row) for row in rows])
+
+
+def summary_table(study: StudyResult) -> Rows:
+    """Return one row a measurement with both sides beside each other, rounded for reading; a dash for no value."""
+    rows: list[Cells] = []
     for definition in MEASUREMENTS:
-        if definition.compute is None:
-            rows.append(_row(definition.id, "both", study.paired[definition.id], study))
-            continue
-        for side in (Side.RIGHT, Side.LEFT):
-            if side in study.hips:
-                rows.append(_row(definition.id, side.value, study.hips[side].results[definition.id], study))
-            elif side in study.absent_sides:
-                row = dict.fromkeys(MEASUREMENT_COLUMNS, "")
-                row.update(measurement=definition.id, title=definition.title, side=side.value, unit=definition.unit)
-                row.update(status="not_measurable", reason=study.absent_sides[side])
-                rows.append(row)
-    return rows
-
-
-def summary_rows(study: StudyResult) -> list[dict[str, str]]:
-    """Return one row a measurement with both sides beside each other, rounded for reading; a dash where there is no value."""
-    rows = []
-    for definition in MEASUREMENTS:
-        row = {"id": definition.id, "measurement": definition.title, "unit": definition.unit}
+        row: Cells = {"measurement": definition.title, "unit": definition.unit}
         for side in Side:
             result = study.result(definition.id, side)
             row[side.value] = number_text(result.value, definition.decimals) if isinstance(result, Measured) else "–"
         rows.append(row)
-    return rows
+    return Rows(SUMMARY_COLUMNS, rows)
 
 
-def _row(measurement_id: str, side: str, result: Result, study: StudyResult) -> dict[str, str]:
-    definition = measurement(measurement_id)
-    row = dict.fromkeys(MEASUREMENT_COLUMNS, "")
-    row.update(measurement=measurement_id, title=definition.title, side=side, unit=definition.unit)
+# -- cells ------------------------------------------------------------------------------------------------------
+
+
+def measurement_cells(row: SavedMeasurement) -> Cells:
+    """Return the cells of :func:`measurement_columns`."""
+    cells: Cells = dict.fromkeys(measurement_columns())
+    cells.update(measurement=row.id, title=row.title, side=_side_text(row.side), unit=row.unit)
+    result = row.result
     if not isinstance(result, Measured):
-        row.update(status="not_measurable", reason=result.reason)
-        return row
-    row.update(
-        value=repr(result.value),
+        cells.update(status="not_measurable", reason=result.reason)
+        return _without_empty_text(cells)
+    cells.update(
+        value=result.value,
         status="measured",
         method=result.method,
         plane=result.plane,
-        slice="" if result.slice_number is None else str(result.slice_number),
-        slice_s_mm="" if result.slice_ras_s_mm is None else repr(result.slice_ras_s_mm),
-        source=result.source or "landmarks",
+        slice=result.slice_number,
+        slice_s_mm=result.slice_ras_s_mm,
+        source=result.source,
+        reference="; ".join(row.reference),
         notes="; ".join(result.notes),
+        pose_frame=row.pose_frame,
     )
     if len(result.points_ras_mm) == 2:
-        row.update(point_a_lps_mm=lps_text(result.points_ras_mm[0]), point_b_lps_mm=lps_text(result.points_ras_mm[1]))
-    if definition.scored:
-        row["reference"] = "; ".join(s.text for s in statements(measurement_id, result.value, study.subject))
-    if measurement_id.startswith(("ifs_", "qfs_")) and side != "both":
-        results = study.hips[Side(side)].results
-        for name in ("femur_flexion", "femur_abduction", "femur_rotation_proxy"):
-            pose = results[name]
-            if isinstance(pose, Measured):
-                row[f"{name}_deg"] = repr(pose.value)
-                row["pose_frame"] = pose.plane.removeprefix("frame: ")
-    return row
+        cells.update(_two_points(result.points_ras_mm))
+    for key, angle in row.pose.items():
+        if _pose_column(key) in cells:  # a study of another version may hold what this one does not know
+            cells[_pose_column(key)] = angle
+    return _without_empty_text(cells)
 
 
-def profile_rows(study: StudyResult) -> list[dict[str, str]]:
-    """Return the rows of ``profile.csv``: one a plane, side and space."""
-    rows = []
-    for side, hip in study.hips.items():
-        frame = SideFrame(side)
-        for name, space in hip.spaces.items():
-            if not isinstance(space, Space):
-                row = dict.fromkeys(PROFILE_COLUMNS, "")
-                row.update(side=side.value, space=name, status="not_measurable", reason=space.reason)
-                rows.append(row)
-                continue
-            for point in space.profile:
-                row = dict.fromkeys(PROFILE_COLUMNS, "")
-                row.update(
-                    side=side.value,
-                    space=name,
-                    slice="" if point.slice_number is None else str(point.slice_number),
-                    slice_s_mm=repr(point.level_mm),
-                )
-                if point.distance_mm is None or point.medial_point is None or point.lateral_point is None:
-                    row.update(status="not_measurable", reason="not both structures are in this plane")
-                else:
-                    row.update(
-                        distance_mm=repr(point.distance_mm),
-                        status="measured",
-                        point_a_lps_mm=lps_text(frame.to_ras(point.medial_point).tolist()),
-                        point_b_lps_mm=lps_text(frame.to_ras(point.lateral_point).tolist()),
-                    )
-                rows.append(row)
-    return rows
+def profile_cells(row: ProfileRow) -> Cells:
+    """Return the cells of :data:`PROFILE_COLUMNS`."""
+    cells: Cells = {
+        **dict.fromkeys(PROFILE_COLUMNS),
+        "side": row.side.value,
+        "space": row.space,
+        "slice": row.slice_number,
+        "slice_s_mm": row.level_mm,
+        "distance_mm": row.distance_mm,
+        "status": "not_measurable" if row.distance_mm is None else "measured",
+        "reason": row.reason,
+    }
+    if len(row.points_ras_mm) == 2:
+        cells.update(_two_points(row.points_ras_mm))
+    return _without_empty_text(cells)
 
 
-def muscle_rows(study: StudyResult) -> list[dict[str, str]]:
-    """Return one row a side and axial plane that shows the quadratus femoris, from below."""
-    return [
-        {"side": side.value, "slice_s_mm": repr(level), "area_mm2": repr(area)}
-        for side, numbers in study.muscles.items()
-        if not isinstance(numbers, NotMeasurable)
-        for level, area in numbers.areas
-    ]
+def change_cells(change: Change) -> Cells:
+    """Return the cells of :data:`FOLLOW_UP_COLUMNS`."""
+    return {
+        "measurement": change.definition.id,
+        "title": change.definition.title,
+        "side": _side_text(change.side),
+        "unit": change.definition.unit,
+        "first_date": change.first_date.isoformat(),
+        "date": change.date.isoformat(),
+        "first_value": change.first_value,
+        "value": change.value,
+        "change": change.absolute,
+        "change_percent": change.percent,
+        "change_symmetric_percent": change.symmetric_percent,
+        "change_annualized_percent": change.annualized_percent,
+        "repeatability_percent": change.repeatability_percent,
+        "repeatability": change.repeatability,
+        "verdict": None if change.verdict is None else change.verdict.value,
+        "notes": "; ".join(change.notes) or None,
+    }
 
 
-def histogram_rows(study: StudyResult) -> list[dict[str, str]]:
-    """Return one row a side and class of fat fraction, where the fat fraction is known."""
-    rows = []
-    for side, numbers in study.muscles.items():
-        if isinstance(numbers, NotMeasurable) or numbers.fat_histogram is None:
-            continue
-        classes = len(numbers.fat_histogram)
-        for n, count in enumerate(numbers.fat_histogram):
-            limits = {"fat_fraction_from": repr(n / classes), "fat_fraction_to": repr((n + 1) / classes)}
-            rows.append({"side": side.value, **limits, "voxels": str(count), "source": numbers.fat_source})
-    return rows
+def _section_cells(row: SectionRow) -> Cells:
+    return {"side": row.side.value, "slice_s_mm": row.level_mm, "area_mm2": row.area_mm2}
 
 
-def landmark_rows(study: StudyResult) -> list[dict[str, str]]:
-    """Return one row a landmark and side."""
-    rows = []
-    for side, hip in study.hips.items():
-        for key, landmark in hip.landmarks.items():
-            definition = landmark_definitions()[key]
-            rows.append(
-                {
-                    "landmark": key,
-                    "side": side.value,
-                    "state": landmark.state,
-                    "reason": landmark.reason,
-                    "position_lps_mm": lps_text(landmark.position_ras_mm),
-                    "code": f"{definition.code[0]}:{definition.code[1]}",
-                }
-            )
-    return rows
+def _histogram_cells(row: HistogramRow) -> Cells:
+    return {
+        "side": row.side.value,
+        "fat_fraction_from": row.fat_fraction_from,
+        "fat_fraction_to": row.fat_fraction_to,
+        "voxels": row.voxels,
+        "source": row.source,
+    }
+
+
+def _landmark_cells(row: LandmarkRow) -> Cells:
+    landmark, code = row.landmark, row.definition.code
+    return {
+        "landmark": row.definition.id,
+        "side": row.side.value,
+        "state": landmark.state,
+        "reason": landmark.reason or None,
+        "position_lps_mm": lps_text(landmark.position_ras_mm),
+        "code": f"{code[0]}:{code[1]}",
+    }
+
+
+def _finding_cells(row: FindingRow) -> Cells:
+    code = row.definition.code
+    return {
+        "finding": row.definition.id,
+        "title": row.definition.title,
+        "side": row.side.value,
+        "value": row.choice or None,
+        "code": f"{code[0]}:{code[1]}",
+    }
+
+
+def lps_text(point_ras_mm: Sequence[float] | None) -> str | None:
+    """Return a RAS point as ``x y z`` in LPS, full precision; None for None."""
+    return None if point_ras_mm is None else " ".join(repr(v) for v in lps_point(point_ras_mm))
+
+
+def _two_points(points_ras_mm: Sequence[Sequence[float]]) -> Cells:
+    first, second = points_ras_mm
+    return {"point_a_lps_mm": lps_text(first), "point_b_lps_mm": lps_text(second)}
+
+
+def _without_empty_text(cells: Cells) -> Cells:
+    return {name: None if cell == "" else cell for name, cell in cells.items()}
+
+
+def _side_text(side: Side | None) -> str:
+    return "both" if side is None else side.value
+
+
+def column_name(measurement_id: str, side: Side | None, unit: str) -> str:
+    """Return the name of a measurement's column where a study is one row; the unit is in it."""
+    return "_".join(part for part in (measurement_id, side.value if side else "", unit_of(unit).column) if part)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..measuring.registry import measurement
 from ..measuring.units import unit_of
+from ..study.follow_up import Change
 
 
 def number_text(value: float, decimals: int) -> str:
@@ -16,10 +16,25 @@ def unit_text(unit: str) -> str:
     return unit_of(unit).text
 
 
-def change_texts(row: dict[str, str]) -> tuple[str, str, str]:
-    """Return first value, this value and the signed change of a row that has one, rounded for reading, with the unit."""
-    decimals, unit = measurement(row["measurement"]).decimals, unit_text(row["unit"])
-    first, now, change = (
-        f"{number_text(float(row[key]), decimals)}{unit}" for key in ("first_value", "value", "change")
+def value_text(value: float, decimals: int, unit: str) -> str:
+    """Return a number rounded for reading, with its unit."""
+    return f"{number_text(value, decimals)}{unit_text(unit)}"
+
+
+def signed_text(value: float, decimals: int, unit: str) -> str:
+    """Return a change rounded for reading, with its sign and unit; none on zero."""
+    return f"{'+' if value > 0 else ''}{value_text(value, decimals, unit)}"
+
+
+def percent_text(value: float | None) -> str:
+    """Return a change in percent with its sign; empty for None."""
+    return "" if value is None else f"{value:+.1f} %"
+
+
+def change_texts(change: Change) -> tuple[str, str, str]:
+    """Return first value, this value and the signed change, rounded for reading, with the unit; empty for none."""
+    decimals, unit = change.definition.decimals, change.definition.unit
+    first, now = (
+        "" if value is None else value_text(value, decimals, unit) for value in (change.first_value, change.value)
     )
-    return first, now, f"{'+' if float(row['change']) > 0 else ''}{change}"
+    return first, now, "" if change.absolute is None else signed_text(change.absolute, decimals, unit)

@@ -8,41 +8,23 @@ exceeds the repeatability coefficient, 1.96 sqrt(2) wCV (Bland and Altman; about
 from __future__ import annotations
 
 import datetime
+import enum
 import itertools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
-from ..measuring.definition import Followed
-from ..measuring.registry import MEASUREMENTS, measurement
-from ..values import IFIMeasureError, Measured, iso_date
+from ..files.results import SavedStudy
+from ..measuring.definition import Followed, MeasurementDefinition
+from ..measuring.registry import MEASUREMENTS
+from ..values import IFIMeasureError, Measured, NotMeasurable, Side, iso_date
+from .document import saved_study
+from .provenance import Provenance
 from .repeatability import Repeatability, repeatability_coefficient
-from .result import StudyResult, each_result
+from .result import StudyResult
 
 DEFAULT_WCV_PERCENT = 3.6
 """Within-subject coefficient of variation that is assumed where a lab gives none of its own; a repeatability of 10 %."""
-
-
-FOLLOW_UP_COLUMNS: dict[str, str] = {
-    "measurement": "Id of the measurement; stable.",
-    "title": "Its name for people.",
-    "side": "right or left.",
-    "unit": "UCUM unit of the values.",
-    "first_date": "Date of the first examination, ISO 8601.",
-    "date": "Date of this examination, ISO 8601.",
-    "first_value": "Value of the first examination, full precision.",
-    "value": "Value of this examination, full precision.",
-    "change": "This minus first, in the unit.",
-    "change_percent": "100 (this - first) / first.",
-    "change_symmetric_percent": "200 (this - first) / (this + first).",
-    "change_annualized_percent": "100 ((this / first)^(1 / years) - 1).",
-    "repeatability_percent": "Repeatability coefficient the symmetric change is set against; empty where none is known.",
-    "repeatability": "Repeatability coefficient the change is set against, in the unit, where your own measurements gave one and no percentage fits.",
-    "verdict": "within measurement error, beyond measurement error, or empty where no repeatability is known.",
-    "notes": "What a reader must know beside the change, or why there is none.",
-}
-"""Columns of ``follow_up.csv``."""
 
 
 def parse_date(text: str, name: str) -> datetime.date:
@@ -57,9 +39,23 @@ def parse_date(text: str, name: str) -> datetime.date:
         raise IFIMeasureError(f"{name}: {what}; give a date such as 2024-03-01.", argument="dates") from None
 
 
-@dataclass(frozen=True)
+class Verdict(enum.Enum):
+    """What a change is, set against what measurement error alone can make. Saved by value: never rename."""
+
+    WITHIN = "within measurement error"
+    BEYOND = "beyond measurement error"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Examination:
-    """What a study says: name (of its folder), date, person, protocol, values and reasons by (measurement, side)."""
+    """What a study says of one examination.
+
+    :param name: of its folder or study.
+    :param sex: ``F``, ``M``, or empty where it is not known.
+    :param plane: plane of the image; with ``spacing_mm``, ``series`` and ``contrast`` its protocol.
+    :param values: by measurement and side (None: between both), in the measurement's unit.
+    :param reasons: why the others have no value.
+    """
 
     name: str
     date: datetime.date
@@ -69,80 +65,106 @@ class Examination:
     spacing_mm: tuple[float, float, float]
     series: str
     contrast: str
-    values: dict[tuple[str, str], float]
-    reasons: dict[tuple[str, str], str]
+    values: Mapping[tuple[str, Side | None], float]
+    reasons: Mapping[tuple[str, Side | None], str]
+
+    @classmethod
+    def of_study(cls, study: StudyResult, name: str) -> Examination:
+        """Return what follow-up needs of a measured study.
+
+        :raises IFIMeasureError: where its date is not known, or landmarks alone were measured.
+        """
+        return cls.of_saved(saved_study(study), name)
+
+    @classmethod
+    def of_saved(cls, saved: SavedStudy, name: str, date: str | None = None) -> Examination:
+        """Return what follow-up needs of a study that was kept.
+
+        :param date: ISO 8601 or as DICOM writes it; None for the one that the study has.
+        :raises IFIMeasureError: where no date is known.
+        """
+        provenance = Provenance.from_document(saved.provenance, name)
+        results = {(row.id, row.side): row.result for row in saved.measurements}
+        i, j, k = saved.grid.spacing.tolist()
+        return cls(
+            name=name,
+            date=parse_date(date or saved.date, name),
+            sex=saved.subject.sex or "",
+            age_years=saved.subject.age_years,
+            plane=saved.grid.plane_name,
+            spacing_mm=(i, j, k),
+            series=provenance.series.description if provenance.series is not None else "",
+            contrast=provenance.contrast,
+            values={key: of.value for key, of in results.items() if isinstance(of, Measured)},
+            reasons={key: of.reason for key, of in results.items() if isinstance(of, NotMeasurable)},
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One measurement of one side (None: between both) in one examination against the first one.
+
+    Values and ``absolute`` are in the measurement's unit; None where one of both examinations has none.
+
+    :param repeatability_percent: coefficient that the symmetric change is set against.
+    :param repeatability: coefficient that the absolute change is set against, in the unit.
+    :param verdict: None where no repeatability is known.
+    :param notes: what a reader must know beside the change, or why there is none.
+    """
+
+    definition: MeasurementDefinition
+    side: Side | None
+    first_date: datetime.date
+    date: datetime.date
+    first_value: float | None = None
+    value: float | None = None
+    repeatability_percent: float | None = None
+    repeatability: float | None = None
+    verdict: Verdict | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def years(self) -> float:
+        """Time between both examinations."""
+        return (self.date - self.first_date).days / 365.25
+
+    @property
+    def absolute(self) -> float | None:
+        """This minus first, in the unit."""
+        return None if self.first_value is None or self.value is None else self.value - self.first_value
+
+    @property
+    def percent(self) -> float | None:
+        """100 (this - first) / first, where both are positive."""
+        return None if (pair := self._positive()) is None else 100.0 * (pair[1] - pair[0]) / pair[0]
+
+    @property
+    def symmetric_percent(self) -> float | None:
+        """200 (this - first) / (this + first), where both are positive."""
+        return None if (pair := self._positive()) is None else 200.0 * (pair[1] - pair[0]) / (pair[0] + pair[1])
+
+    @property
+    def annualized_percent(self) -> float | None:
+        """100 ((this / first)^(1 / years) - 1), where both are positive."""
+        if (pair := self._positive()) is None:
+            return None
+        return 100.0 * math.expm1(math.log(pair[1] / pair[0]) / self.years)
+
+    def _positive(self) -> tuple[float, float] | None:
+        a, b = self.first_value, self.value
+        return (a, b) if a is not None and b is not None and a > 0 and b > 0 else None
 
 
 @dataclass(frozen=True)
 class Changes:
-    """Examinations of one person in the order of their dates, the rows of their changes (:data:`FOLLOW_UP_COLUMNS`), and warnings about unequal protocols."""
+    """Examinations of one person in the order of their dates, changes against the first, and warnings.
+
+    The warnings tell of unequal protocols.
+    """
 
     examinations: list[Examination]
-    rows: list[dict[str, str]]
+    rows: list[Change]
     warnings: list[str]
-
-
-def read_examination(document: dict[str, Any], name: str, date: str | None = None) -> Examination:
-    """Return what follow-up needs of a study's ``study.json``.
-
-    :param date: ISO 8601; None for the date in the document.
-    :raises IFIMeasureError: where no date is known, or the document lacks what a study has.
-    """
-    day = parse_date(date or str(document.get("date", "")), name)
-    try:
-        grid, subject, series = (document[key] for key in ("segmentation", "subject", "series"))
-        spacing = [float(v) for v in grid["spacing_mm"]]
-        values, reasons = {}, {}
-        for row in document["measurements"]:
-            key = row["measurement"], row["side"]
-            if row["value"]:
-                values[key] = float(row["value"])
-            else:
-                reasons[key] = row["reason"]
-        return Examination(
-            name=name,
-            date=day,
-            sex=subject.get("sex") or "",
-            age_years=subject.get("age_years"),
-            plane=str(grid["plane"]),
-            spacing_mm=(spacing[0], spacing[1], spacing[2]),
-            series=str((series or {}).get("description", "")),
-            contrast=str(document["contrast"]),
-            values=values,
-            reasons=reasons,
-        )
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
-        raise IFIMeasureError(f"{name}: its study.json is damaged; measure the study again.") from None
-
-
-def examination_of(study: StudyResult, name: str) -> Examination:
-    """Return what follow-up needs of a measured study.
-
-    :raises IFIMeasureError: where its date is not known.
-    """
-    grid, series = study.bones.grid, study.provenance.series
-    spacing = grid.spacing.tolist()
-    values, reasons = {}, {}
-    for definition, side, result in each_result(study):
-        key = definition.id, side.value if side is not None else "both"
-        if isinstance(result, Measured):
-            values[key] = result.value
-        else:
-            reasons[key] = result.reason
-    for side, reason in study.absent_sides.items():
-        reasons.update({(definition.id, side.value): reason for definition in MEASUREMENTS})
-    return Examination(
-        name=name,
-        date=parse_date(study.date, name),
-        sex=study.subject.sex or "",
-        age_years=study.subject.age_years,
-        plane=grid.plane_name,
-        spacing_mm=(spacing[0], spacing[1], spacing[2]),
-        series=series.description if series is not None else "",
-        contrast=study.provenance.contrast,
-        values=values,
-        reasons=reasons,
-    )
 
 
 def follow_up(
@@ -172,15 +194,15 @@ def follow_up(
                 argument="dates",
             )
     warnings: list[str] = []
-    rows: list[dict[str, str]] = []
+    rows: list[Change] = []
     for later in ordered[1:]:
         _refuse_another_person(first, later)
         warnings += _protocol(first, later)
         for definition in MEASUREMENTS:
             if definition.followed is not Followed.NO:
                 rows += [
-                    _row(definition.id, side, first, later, wcv_percent, (own or {}).get(definition.id))
-                    for side in ("right", "left")
+                    _change(definition, side, first, later, wcv_percent, (own or {}).get(definition.id))
+                    for side in ((None,) if definition.paired else Side)
                 ]
     return Changes(ordered, rows, warnings)
 
@@ -198,13 +220,13 @@ def _refuse_another_person(first: Examination, later: Examination) -> None:
         raise IFIMeasureError(
             f"{where}: ages {first.age_years:g} and {later.age_years:g} do not fit the {years:.1f} years between them; check folders and dates."
         )
-    for side in ("right", "left"):
-        diameter, other = (e.values.get(("femoral_head_diameter", side)) for e in (first, later))
+    for side in Side:
+        diameter, other = (e.values.get((_HEAD_DIAMETER, side)) for e in (first, later))
         # adults: a head that differs by more than the error of both is another one; children grow
         adult = first.age_years is None or first.age_years >= 18.0
         if diameter is not None and other is not None and adult and abs(other - diameter) > 2.5:
             raise IFIMeasureError(
-                f"{where}: the {side} femoral heads measure {diameter:.1f} and {other:.1f} mm; check the folders."
+                f"{where}: the {side.value} femoral heads measure {diameter:.1f} and {other:.1f} mm; check the folders."
             )
 
 
@@ -231,57 +253,50 @@ def _protocol(first: Examination, later: Examination) -> list[str]:
     return found
 
 
-def _row(
-    measurement_id: str,
-    side: str,
+_HEAD_DIAMETER = "femoral_head_diameter"
+"""Does not change in an adult: another one is another person's."""
+
+
+def _change(
+    definition: MeasurementDefinition,
+    side: Side | None,
     first: Examination,
     later: Examination,
     wcv_percent: float,
     own: Repeatability | None,
-) -> dict[str, str]:
-    definition = measurement(measurement_id)
-    row = dict.fromkeys(FOLLOW_UP_COLUMNS, "")
-    row.update(
-        measurement=measurement_id,
-        title=definition.title,
+) -> Change:
+    key = (definition.id, side)
+    change = Change(
+        definition=definition,
         side=side,
-        unit=definition.unit,
-        first_date=first.date.isoformat(),
-        date=later.date.isoformat(),
+        first_date=first.date,
+        date=later.date,
+        first_value=first.values.get(key),
+        value=later.values.get(key),
     )
-    key = (measurement_id, side)
-    a, b = first.values.get(key), later.values.get(key)
-    row.update(first_value="" if a is None else repr(a), value="" if b is None else repr(b))
-    if a is None or b is None:
-        which = first if a is None else later
-        row["notes"] = f"not measured on {which.date}: {which.reasons.get(key, 'not in the results.')}"
-        return row
-    row["change"] = repr(b - a)
+    if change.absolute is None:
+        which = first if change.first_value is None else later
+        why = which.reasons.get(key, "not in the results.")
+        return replace(change, notes=(f"not measured on {which.date}: {why}",))
     notes = []
-    if a > 0 and b > 0:
-        symmetric = 200.0 * (b - a) / (a + b)
-        years = (later.date - first.date).days / 365.25
-        row.update(
-            change_percent=repr(100.0 * (b - a) / a),
-            change_symmetric_percent=repr(symmetric),
-            change_annualized_percent=repr(100.0 * math.expm1(math.log(b / a) / years)),
-        )
-        if years < 0.5:
-            notes.append("less than half a year apart: the annualized change magnifies errors")
-        if definition.followed is Followed.PROPORTIONAL:
-            coefficient = (
-                repeatability_coefficient(wcv_percent) if own is None or own.rc_percent is None else own.rc_percent
-            )
-            row["repeatability_percent"] = repr(coefficient)
-            row["verdict"] = _verdict(symmetric, coefficient)
-    if own is not None and not row["verdict"]:
-        row["repeatability"] = repr(own.rc)
-        row["verdict"] = _verdict(b - a, own.rc)
+    if change.annualized_percent is not None and change.years < 0.5:
+        notes.append("less than half a year apart: the annualized change magnifies errors")
     if definition.posed:
         notes.append("repositioning the leg alone changed the ischiofemoral space by 4 mm or more in 34 % of hips")
-    row["notes"] = "; ".join(notes)
-    return row
+    return _judged(replace(change, notes=tuple(notes)), change.absolute, wcv_percent, own)
 
 
-def _verdict(change: float, coefficient: float) -> str:
-    return "beyond measurement error" if abs(change) > coefficient else "within measurement error"
+def _judged(change: Change, absolute: float, wcv_percent: float, own: Repeatability | None) -> Change:
+    """Set a change against its repeatability: in percent where errors grow with the value, else in the unit."""
+    symmetric = change.symmetric_percent
+    if change.definition.followed is Followed.PROPORTIONAL and symmetric is not None:
+        known = own.rc_percent if own is not None else None
+        limit = repeatability_coefficient(wcv_percent) if known is None else known
+        return replace(change, repeatability_percent=limit, verdict=_verdict(symmetric, limit))
+    if own is not None:
+        return replace(change, repeatability=own.rc, verdict=_verdict(absolute, own.rc))
+    return change
+
+
+def _verdict(change: float, coefficient: float) -> Verdict:
+    return Verdict.BEYOND if abs(change) > coefficient else Verdict.WITHIN

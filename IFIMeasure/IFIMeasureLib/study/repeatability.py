@@ -22,35 +22,17 @@ INPUT_COLUMNS = ("subject", "measurement", "value")
 """Columns that a table of repeated measurements must have; ``side`` may be there, too."""
 
 
-REPEATABILITY_COLUMNS: dict[str, str] = {
-    "measurement": "Id of the measurement.",
-    "unit": "UCUM unit, where it is a measurement of this program.",
-    "subjects": "Number of persons (or hips, where the side is given) measured at least twice.",
-    "measurements": "Number of their measurements.",
-    "mean": "Mean of the persons' means.",
-    "wsd": "Within-subject standard deviation, in the unit.",
-    "wcv_percent": "Within-subject coefficient of variation, from logarithms; empty where a value is not positive.",
-    "rc": "Repeatability coefficient 1.96 sqrt(2) wSD, in the unit: two measurements of one person differ by less in 95 of 100.",
-    "rc_percent": "1.96 sqrt(2) wCV.",
-    "bias": "Mean difference, second minus first measurement.",
-    "agreement_low": "Lower limit of agreement: bias - 1.96 SD of the differences.",
-    "agreement_high": "Upper limit of agreement.",
-    "icc": "Intraclass correlation ICC(A,1); empty where the persons were not measured equally often or the library pingouin is absent.",
-    "icc_low": "Lower end of its 95 % confidence interval.",
-    "icc_high": "Upper end of its 95 % confidence interval.",
-    "notes": "What a reader must know beside the numbers.",
-}
-"""Columns of ``repeatability.csv``."""
-
-
 def repeatability_coefficient(within_subject: float) -> float:
-    """Return what two measurements of one person differ by less than in 95 of 100, from the within-subject standard deviation (or coefficient of variation)."""
+    """Return what two measurements of one person differ by less than in 95 of 100.
+
+    :param within_subject: standard deviation, or coefficient of variation.
+    """
     return 1.96 * math.sqrt(2.0) * within_subject
 
 
 @dataclass(frozen=True)
 class Repeatability:
-    """Repeatability of one measurement, each number as :data:`REPEATABILITY_COLUMNS` says; None where there is none."""
+    """Repeatability of one measurement, None where there is no such number."""
 
     measurement: str
     unit: str
@@ -76,13 +58,6 @@ class Repeatability:
     def rc_percent(self) -> float | None:
         """Repeatability coefficient in percent."""
         return None if self.wcv_percent is None else repeatability_coefficient(self.wcv_percent)
-
-    def row(self) -> dict[str, str]:
-        """Return the row of the table."""
-        return {
-            name: "" if (value := getattr(self, name)) is None else value if isinstance(value, str) else repr(value)
-            for name in REPEATABILITY_COLUMNS
-        }
 
 
 def read_repeats(path: Path) -> dict[str, list[list[float]]]:
@@ -149,20 +124,20 @@ def repeatability(measurement_id: str, values: Sequence[Sequence[float]]) -> Rep
     count = sum(len(g) for g in groups)
     mean = float(np.mean([g.mean() for g in groups]))
     return Repeatability(
-        measurement_id,
-        unit,
-        len(groups),
-        count,
-        mean,
-        wsd,
-        wcv,
-        bias,
-        bias - spread,
-        bias + spread,
-        icc,
-        low,
-        high,
-        "; ".join(notes),
+        measurement=measurement_id,
+        unit=unit,
+        subjects=len(groups),
+        measurements=count,
+        mean=mean,
+        wsd=wsd,
+        wcv_percent=wcv,
+        bias=bias,
+        agreement_low=bias - spread,
+        agreement_high=bias + spread,
+        icc=icc,
+        icc_low=low,
+        icc_high=high,
+        notes="; ".join(notes),
     )
 
 
@@ -198,18 +173,17 @@ def read_repeatability(path: Path) -> dict[str, Repeatability]:
             mean, wsd, bias, low, high = (
                 float(row[key]) for key in ("mean", "wsd", "bias", "agreement_low", "agreement_high")
             )
-            wcv = float(row["wcv_percent"]) if row["wcv_percent"] else None
             found[row["measurement"]] = Repeatability(
-                row["measurement"],
-                row["unit"],
-                int(row["subjects"]),
-                int(row["measurements"]),
-                mean,
-                wsd,
-                wcv,
-                bias,
-                low,
-                high,
+                measurement=row["measurement"],
+                unit=row["unit"],
+                subjects=int(row["subjects"]),
+                measurements=int(row["measurements"]),
+                mean=mean,
+                wsd=wsd,
+                wcv_percent=float(row["wcv_percent"]) if row["wcv_percent"] else None,
+                bias=bias,
+                agreement_low=low,
+                agreement_high=high,
             )
     except (OSError, ValueError, KeyError, TypeError):
         raise IFIMeasureError(

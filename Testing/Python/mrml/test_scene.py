@@ -385,9 +385,9 @@ def test_studies_of_a_scene_are_followed_with_their_muscles_found_together(headl
     rows, warnings = changes.rows, changes.warnings
     assert any("(right, left) was found in all studies together" in warning for warning in warnings)
     for side in Side:
-        row = next(row for row in rows if row["measurement"] == "qf_volume_partial" and row["side"] == side.value)
-        assert (row["first_date"], row["date"]) == ("2024-03-01", "2025-03-01")
-        assert abs(float(row["change_percent"])) < 2.0  # the same muscle under other noise
+        row = next(row for row in rows if row.definition.id == "qf_volume_partial" and row.side is side)
+        assert (str(row.first_date), str(row.date)) == ("2024-03-01", "2025-03-01")
+        assert abs(row.percent) < 2.0  # the same muscle under other noise
         now = lives[0].result.hips[side].results["qf_volume"].value
         assert now == pytest.approx(before[side], rel=0.1)
         assert lives[0].nodes.made_here(f"quadratus_femoris_{side.value}")

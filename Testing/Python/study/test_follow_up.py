@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import datetime
+import json
 import math
 from dataclasses import replace
 
 import pytest
-from IFIMeasureLib.study.follow_up import Examination, follow_up
-from IFIMeasureLib.values import IFIMeasureError
+from IFIMeasureLib.files.results import from_document
+from IFIMeasureLib.study.document import saved_study, study_document
+from IFIMeasureLib.study.follow_up import Change, Examination, Verdict, follow_up
+from IFIMeasureLib.study.repeatability import Repeatability
+from IFIMeasureLib.values import IFIMeasureError, Side
 
 
 def examination(date: str, volume: float, **more) -> Examination:
-    values = {("qf_volume", "left"): volume, ("ifs_axial", "left"): 14.0, ("femoral_head_diameter", "left"): 46.0}
+    values = {
+        ("qf_volume", Side.LEFT): volume,
+        ("ifs_axial", Side.LEFT): 14.0,
+        ("femoral_head_diameter", Side.LEFT): 46.0,
+    }
     made = Examination(
         name=date,
         date=datetime.date.fromisoformat(date),
@@ -28,28 +36,54 @@ def examination(date: str, volume: float, **more) -> Examination:
     return replace(made, **more)
 
 
-def row_of(rows, measurement="qf_volume", side="left"):
-    return next(row for row in rows if row["measurement"] == measurement and row["side"] == side)
+def change_of(rows: list[Change], measurement: str = "qf_volume", side: Side = Side.LEFT) -> Change:
+    return next(row for row in rows if row.definition.id == measurement and row.side is side)
 
 
 def test_a_change_is_given_absolute_percent_symmetric_and_annualized():
     changes = follow_up([examination("2022-01-01", 20.0), examination("2024-01-01", 16.2, age_years=52.0)])
-    rows, warnings = changes.rows, changes.warnings
-    row = row_of(rows)
-    assert float(row["change"]) == pytest.approx(-3.8)
-    assert float(row["change_percent"]) == pytest.approx(-19.0)
-    assert float(row["change_symmetric_percent"]) == pytest.approx(200 * -3.8 / 36.2)
-    assert float(row["change_annualized_percent"]) == pytest.approx(100 * ((16.2 / 20) ** (365.25 / 730) - 1))
-    assert row["verdict"] == "beyond measurement error" and warnings == []
-    assert "not measured on 2022-01-01" in row_of(rows, side="right")["notes"]
+    change = change_of(changes.rows)
+    assert (change.first_date, change.date) == (datetime.date(2022, 1, 1), datetime.date(2024, 1, 1))
+    assert (change.first_value, change.value) == (20.0, 16.2)
+    assert change.absolute == pytest.approx(-3.8)
+    assert change.percent == pytest.approx(-19.0)
+    assert change.symmetric_percent == pytest.approx(200 * -3.8 / 36.2)
+    assert change.annualized_percent == pytest.approx(100 * ((16.2 / 20) ** (365.25 / 730) - 1))
+    assert change.verdict is Verdict.BEYOND and changes.warnings == []
+    absent = change_of(changes.rows, side=Side.RIGHT)
+    assert absent.absolute is None and absent.verdict is None
+    assert absent.notes == ("not measured on 2022-01-01: not in the results.",)
 
 
 def test_the_limit_is_1_96_root_2_of_the_wcv_that_a_lab_gives():
     pair = [examination("2023-01-01", 20.0), examination("2024-01-01", 18.2, age_years=51.0)]
-    row = row_of(follow_up(pair).rows)
-    assert float(row["repeatability_percent"]) == pytest.approx(1.96 * math.sqrt(2) * 3.6)
-    assert row["verdict"] == "within measurement error"  # 9.4 % against 9.98 %
-    assert row_of(follow_up(pair, wcv_percent=2.0).rows)["verdict"] == "beyond measurement error"
+    change = change_of(follow_up(pair).rows)
+    assert change.repeatability_percent == pytest.approx(1.96 * math.sqrt(2) * 3.6)
+    assert change.verdict is Verdict.WITHIN  # 9.4 % against 9.98 %
+    assert change_of(follow_up(pair, wcv_percent=2.0).rows).verdict is Verdict.BEYOND
+
+
+def test_a_space_is_judged_only_against_ones_own_repeatability_in_its_unit():
+    first = examination("2023-01-01", 20.0)
+    later = examination("2024-01-01", 20.0, age_years=51.0)
+    later = replace(later, values={**later.values, ("ifs_axial", Side.LEFT): 11.0})
+    change = change_of(follow_up([first, later]).rows, "ifs_axial")
+    assert change.verdict is None and change.repeatability_percent is None
+    assert "34 % of hips" in change.notes[0]
+    own = Repeatability(
+        measurement="ifs_axial",
+        unit="mm",
+        subjects=10,
+        measurements=20,
+        mean=15.0,
+        wsd=1.0,
+        wcv_percent=None,
+        bias=0.0,
+        agreement_low=-3.0,
+        agreement_high=3.0,
+    )
+    judged = change_of(follow_up([first, later], own={"ifs_axial": own}).rows, "ifs_axial")
+    assert judged.repeatability == pytest.approx(1.96 * math.sqrt(2)) and judged.verdict is Verdict.BEYOND
 
 
 def test_the_order_of_the_folders_does_not_matter_and_three_examinations_stand_against_the_first():
@@ -58,12 +92,23 @@ def test_the_order_of_the_folders_does_not_matter_and_three_examinations_stand_a
         examination("2022-06-01", 20.0),
         examination("2023-06-01", 19.0, age_years=51.0),
     ]
-    rows = follow_up(three).rows
-    found = [row for row in rows if row["measurement"] == "qf_volume" and row["side"] == "left"]
-    assert [(r["first_date"], r["date"], float(r["change"])) for r in found] == [
+    found = [row for row in follow_up(three).rows if row.definition.id == "qf_volume" and row.side is Side.LEFT]
+    assert [(str(row.first_date), str(row.date), row.absolute) for row in found] == [
         ("2022-06-01", "2023-06-01", -1.0),
         ("2022-06-01", "2024-06-01", -3.0),
     ]
+
+
+def test_an_examination_of_a_study_is_that_of_its_document(study):
+    dated = replace(study, date="2024-03-01")
+    of_study = Examination.of_study(dated, "a")
+    of_document = Examination.of_saved(from_document(json.loads(json.dumps(study_document(dated))), "a"), "a")
+    assert of_study == of_document
+    assert of_study.values["ifs_axial", Side.LEFT] == study.hips[Side.LEFT].results["ifs_axial"].value
+    assert of_study.reasons["lt_version", Side.LEFT].startswith("Posterior condyle, medial is missing")
+    assert Examination.of_saved(saved_study(study), "a", "20250102").date == datetime.date(2025, 1, 2)
+    with pytest.raises(IFIMeasureError, match="the date of the examination is not known"):
+        Examination.of_study(study, "a")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +116,7 @@ def test_the_order_of_the_folders_does_not_matter_and_three_examinations_stand_a
     [
         ({"sex": "M"}, "different persons: sex F and M"),
         ({"age_years": 60.0}, "do not fit the 1.0 years"),
-        ({"values": {("femoral_head_diameter", "left"): 51.0}}, "46.0 and 51.0 mm"),
+        ({"values": {("femoral_head_diameter", Side.LEFT): 51.0}}, "46.0 and 51.0 mm"),
         ({"date": datetime.date(2023, 1, 1)}, "have the same date"),
     ],
 )
