@@ -41,7 +41,7 @@ class BoneField:
         occupancy = np.pad(occupancy, 2)
         affine = grid.affine.copy()
         affine[:3, 3] = grid.to_ras(np.array([-2.0, -2.0, -2.0]))
-        self.grid = Grid((occupancy.shape[0], occupancy.shape[1], occupancy.shape[2]), affine)
+        self.grid = Grid.of(occupancy.shape, affine)
         self.phi = signed_distance(occupancy, self.grid.spacing, far=False)
         self._inverse = np.linalg.inv(affine)
         self.cut = mask.cut
