@@ -954,7 +954,7 @@ class IFIMeasureLogic(ScriptedLoadableModuleLogic):
         return live
 
     def followUp(self, wcvPercent, together=True, progress=None):
-        """Compare the studies of the scene with the first one by date; returns the Changes, and keeps their rows as a table node.
+        """Compare the studies of the scene with the first one by date; returns the Comparison, and keeps their rows as a table node.
 
         :param together: whether muscles found in the images are found again in all studies together.
         """
@@ -973,7 +973,7 @@ class IFIMeasureLogic(ScriptedLoadableModuleLogic):
         return tuple(pathlib.Path(path) for path in paths if path) if paths and all(paths) else ()
 
     def changes(self, live, wcvPercent, progress=None):
-        """Compare a study with the earlier ones of the scene, as they are; returns the Changes.
+        """Compare a study with the earlier ones of the scene, as they are; returns the Comparison.
 
         :raises IFIMeasureError: where there is no earlier one, a date is missing, or the persons differ.
         """

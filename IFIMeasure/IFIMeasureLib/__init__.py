@@ -17,9 +17,13 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.2.0"
 
 if TYPE_CHECKING:
+    from .api import Changes as Changes
+    from .api import Repeatability as Repeatability
     from .api import Study as Study
+    from .api import follow_up as follow_up
     from .api import measure as measure
     from .api import open_study as open_study
+    from .api import repeatability as repeatability
     from .api import segment_muscle as segment_muscle
     from .values import IFIMeasureError as IFIMeasureError
     from .values import Measured as Measured
@@ -30,7 +34,11 @@ _DOOR = {
     "measure": "api",
     "open_study": "api",
     "segment_muscle": "api",
+    "follow_up": "api",
+    "repeatability": "api",
     "Study": "api",
+    "Changes": "api",
+    "Repeatability": "api",
     "Measured": "values",
     "NotMeasurable": "values",
     "Side": "values",
@@ -39,14 +47,18 @@ _DOOR = {
 """What this package shows, and where it lies."""
 
 __all__ = [
+    "Changes",
     "IFIMeasureError",
     "Measured",
     "NotMeasurable",
+    "Repeatability",
     "Side",
     "Study",
     "__version__",
+    "follow_up",
     "measure",
     "open_study",
+    "repeatability",
     "segment_muscle",
 ]
 

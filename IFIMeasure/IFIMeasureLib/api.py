@@ -15,21 +15,26 @@ from typing import Any
 from .anatomy.landmarks import LandmarkSet
 from .anatomy.reference_values import Subject
 from .export import reopen, study_files, whole
-from .export.formats import chosen_formats
-from .files.given import GivenImage, GivenLandmarks, PathLike, given_side
+from .export.changes import write_changes
+from .export.formats import FOLLOW_UP_FILES, chosen_formats
+from .files.given import GivenImage, GivenLandmarks, PathLike, given_side, is_path
 from .files.results import read_study
 from .measuring.registry import MEASUREMENTS
 from .muscle.strokes import Strokes
+from .present.csv_text import csv_text
+from .present.follow_up_report import changes_parts
 from .present.rows import Rows
 from .present.summary import study_html
-from .present.tables import measurement_table, profile_table
+from .present.tables import follow_up_table, measurement_table, profile_table, repeatability_table
 from .present.text import number_text, unit_text
 from .study.asked import Asked, GivenFindings, GivenLabels, measured
-from .study.follow_up import Changes, Examination
-from .study.follow_up import follow_up as follow_examinations
+from .study.follow_up import DEFAULT_WCV_PERCENT, Comparison, Examination
+from .study.follow_up import follow_up as compared
 from .study.prepared import PreparedStudy
 from .study.provenance import Provenance, kept_options
+from .study.repeatability import RepeatabilityRow, given_repeats, read_repeatability, repeatability_of
 from .study.result import Progress, StudyResult
+from .study.together import Opened, Visit, found_together
 from .values import IFIMeasureError, Measured, NotMeasurable, Side
 
 
@@ -149,12 +154,13 @@ class Study:
             )
         return path
 
-    def _changes(self, earlier: list[Study | PathLike]) -> Changes | None:
+    def _changes(self, earlier: list[Study | PathLike]) -> Comparison | None:
         """Changes against earlier examinations, numbers as they are."""
         if not earlier:
             return None
         this = "this study"
-        changes = follow_examinations([*(_examination(of) for of in earlier), Examination.of_study(self.result, this)])
+        before = [_visit(of, None, f"earlier study {number}").examination for number, of in enumerate(earlier, 1)]
+        changes = compared([*before, Examination.of_study(self.result, this)])
         last = changes.examinations[-1]
         if last.name != this:
             raise IFIMeasureError(
@@ -162,6 +168,15 @@ class Study:
                 argument="earlier",
             )
         return changes
+
+    def _opened(self) -> Opened:
+        """The study as it can be measured again, without any effect on this one.
+
+        :raises IFIMeasureError: where landmarks alone were measured.
+        """
+        if self._prepared is None:
+            raise IFIMeasureError(f"{self.name or 'a study'}: it is of landmarks alone, without a segmentation.")
+        return self._prepared.copied(), self.landmarks
 
     def __repr__(self) -> str:
         found = []
@@ -179,6 +194,91 @@ class Study:
 
     def _title(self) -> str:
         return " ".join(text for text in (self.name, self.date) if text) or "of unknown date"
+
+
+class Changes:
+    """Changes between examinations of one person, each against the first one.
+
+    :ivar result: the examinations in the order of their dates and their changes, as the library holds them.
+    """
+
+    def __init__(self, result: Comparison, studies: Iterable[StudyResult] = ()) -> None:
+        self.result = result
+        self._studies = list(studies)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What stands against comparing: protocols that differ, muscles that were not found together."""
+        return list(self.result.warnings)
+
+    def rows(self) -> Rows:
+        """Return a row for every measurement that is followed, side and later examination, as in ``follow_up.csv``."""
+        return follow_up_table(self.result)
+
+    def table(self) -> Any:
+        """Return :meth:`rows` as a pandas DataFrame.
+
+        :raises IFIMeasureError: where pandas is not installed.
+        """
+        return self.rows().table()
+
+    def save(self, folder: PathLike, force: bool = False) -> Path:
+        """Write table, report, and the muscles that were found together, all of it or nothing; returns the folder.
+
+        :raises IFIMeasureError: where there are results already that may not be replaced.
+        """
+        path = Path(folder)
+        whole.refuse_overwriting(path, force, FOLLOW_UP_FILES)
+        with whole.written_whole(path, FOLLOW_UP_FILES) as beside:
+            write_changes(self.result, self._studies, beside)
+        return path
+
+    def __repr__(self) -> str:
+        return f"<Changes over {', '.join(e.date.isoformat() for e in self.result.examinations)}>"
+
+    def _repr_html_(self) -> str:
+        """Shown in a notebook: the changes, and the course of each measurement."""
+        return f"<div>{''.join(changes_parts(self.result))}</div>"
+
+
+class Repeatability:
+    """Repeatability of one's own measurements.
+
+    :ivar result: of each measurement, by its id, as the library holds it.
+    :ivar notes: why other measurements have none.
+    """
+
+    def __init__(self, found: Iterable[RepeatabilityRow], notes: Iterable[str] = ()) -> None:
+        self.result = {row.measurement: row for row in found}
+        self.notes = list(notes)
+
+    def rows(self) -> Rows:
+        """Return a row for every measurement, with the columns of ``repeatability.csv``; cells are typed."""
+        return repeatability_table(self.result.values())
+
+    def table(self) -> Any:
+        """Return :meth:`rows` as a pandas DataFrame.
+
+        :raises IFIMeasureError: where pandas is not installed.
+        """
+        return self.rows().table()
+
+    def save(self, path: PathLike, force: bool = False) -> Path:
+        """Write the table, a CSV file that :func:`follow_up` takes; returns its path.
+
+        :raises IFIMeasureError: where there is such a file already that may not be replaced.
+        """
+        where, table = Path(path), self.rows()
+        whole.refuse_existing(where, force)
+        whole.write_file_whole(where, csv_text(table.columns, table))
+        return where
+
+    def __repr__(self) -> str:
+        return f"<Repeatability of {', '.join(self.result)}>"
+
+    def _repr_html_(self) -> str:
+        """Shown in a notebook: its table."""
+        return self.rows()._repr_html_()
 
 
 def measure(
@@ -320,12 +420,67 @@ def open_study(
     return Study(result, prepared, folder.name if name is None else name)
 
 
+def follow_up(
+    studies: Iterable[Study | PathLike],
+    *,
+    dates: Iterable[str | None] | None = None,
+    wcv_percent: float | None = None,
+    repeatability: Repeatability | PathLike | None = None,
+    together: bool = True,
+    progress: Progress | None = None,
+) -> Changes:
+    """Compare examinations of one person with the first one by date.
+
+    :param studies: measured studies or their folders, in any order.
+    :param dates: of the studies in their order, ISO 8601; None for those that the studies have.
+    :param wcv_percent: within-subject coefficient of variation of your own measurements; None for 3.6 %.
+    :param repeatability: of your own measurements, or the table that it was saved as; wins over ``wcv_percent``.
+    :param together: whether a muscle that was found in the images is found again in all of them together, which makes
+        changes more certain; without it the numbers are compared as they are. The studies given do not change.
+    :raises IFIMeasureError: where dates are missing or equal, or the persons differ.
+    """
+    given = list(studies)
+    days = [None] * len(given) if dates is None else list(dates)
+    if len(days) != len(given):
+        raise IFIMeasureError(
+            f"dates: there are {len(days)} for {len(given)} studies; give one for each.", argument="dates"
+        )
+    wcv = DEFAULT_WCV_PERCENT if wcv_percent is None else wcv_percent
+    own = repeatability.result if isinstance(repeatability, Repeatability) else {}
+    if is_path(repeatability):
+        own = read_repeatability(Path(repeatability))
+    visits = [_visit(of, day, f"study {number}") for number, (of, day) in enumerate(zip(given, days), 1)]
+    changes = compared([visit.examination for visit in visits], wcv, own)  # refuses before anything long begins
+    if not together:
+        return Changes(changes)
+    found = found_together(visits, progress or _silent)
+    changes = compared(found.examinations, wcv, own)
+    changes.warnings.extend(found.notes)
+    return Changes(changes, found.studies)
+
+
+def repeatability(table: Any) -> Repeatability:
+    """Compute the repeatability of your own measurements, from persons measured twice or more without a change between.
+
+    :param table: path of a CSV file, a pandas DataFrame, or rows as mappings, with the columns ``subject``,
+        ``measurement``, ``value`` and perhaps ``side``; a row a measurement, repeats in their order.
+    :raises IFIMeasureError: where it is no such table, or fewer than two persons were measured twice.
+    """
+    return Repeatability(*repeatability_of(given_repeats(table)))
+
+
 def _silent(text: str) -> None:
     """Tell no one."""
 
 
-def _examination(of: Study | PathLike) -> Examination:
+def _visit(of: Study | PathLike, date: str | None, name: str) -> Visit:
     """What follow-up needs of a study, or of the folder of one."""
     if isinstance(of, Study):
-        return Examination.of_study(of.result, of.name or "a study")
-    return Examination.of_saved(read_study(Path(of) / "study.json"), str(of))
+        result = of.result if date is None else replace(of.result, date=date)
+        examination = Examination.of_study(result, of.name or name)
+        return Visit(examination, result.provenance.muscle_origins, of._opened)
+    folder = Path(of)
+    saved = read_study(folder / "study.json")
+    origins = Provenance.from_document(saved.provenance, str(folder)).muscle_origins
+    examination = Examination.of_saved(saved, str(folder), date)
+    return Visit(examination, origins, lambda: (reopen.reopen(folder), reopen.placed_by_person(folder)))

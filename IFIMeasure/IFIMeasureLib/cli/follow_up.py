@@ -10,7 +10,7 @@ from .arguments import Commands
 from .printing import print_table, quiet_libraries, say
 
 if TYPE_CHECKING:
-    from ..study.follow_up import Changes
+    from ..api import Changes
 
 
 def add_parser(commands: Commands) -> argparse.ArgumentParser:
@@ -64,43 +64,23 @@ def add_parser(commands: Commands) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Compare the studies and write the changes."""
-    from ..export import reopen, whole
+    from ..api import follow_up
     from ..export.formats import FOLLOW_UP_FILES
-    from ..files.results import read_study
-    from ..present.csv_text import csv_text
-    from ..present.follow_up_report import follow_up_html
-    from ..present.tables import follow_up_table
-    from ..study.follow_up import DEFAULT_WCV_PERCENT, Examination, follow_up
-    from ..study.repeatability import read_repeatability
-    from ..values import IFIMeasureError
+    from ..export.whole import refuse_overwriting
 
     quiet_libraries()
-    folder: Path = options.output
-    whole.refuse_overwriting(folder, options.force, FOLLOW_UP_FILES)
-    dates: list[str | None] = [None] * len(options.folders)
-    if options.dates:
-        dates = [text.strip() for text in options.dates.split(",")]
-        if len(dates) != len(options.folders):
-            raise IFIMeasureError(
-                f"--dates names {len(dates)} dates for {len(options.folders)} folders; give one for each."
-            )
-    wcv = DEFAULT_WCV_PERCENT if options.wcv_percent is None else options.wcv_percent
-    own = read_repeatability(options.repeatability) if options.repeatability else {}
-    examinations = [
-        Examination.of_saved(read_study(path / "study.json"), str(path), date)
-        for path, date in zip(options.folders, dates)
-    ]
-    changes = follow_up(examinations, wcv, own)  # refuses what must not be compared before anything long begins
-    with whole.written_whole(folder, FOLLOW_UP_FILES) as beside:
-        if options.together:
-            examinations, notes = reopen.measured_together(examinations, beside, say)
-            changes = follow_up(examinations, wcv, own)
-            changes.warnings.extend(notes)
-        written = follow_up_table(changes)
-        (beside / "follow_up.csv").write_bytes(csv_text(written.columns, written).encode())
-        (beside / "follow_up.html").write_text(follow_up_html(changes), encoding="utf-8")
+    refuse_overwriting(options.output, options.force, FOLLOW_UP_FILES)
+    changes = follow_up(
+        options.folders,
+        dates=[text.strip() for text in options.dates.split(",")] if options.dates else None,
+        wcv_percent=options.wcv_percent,
+        repeatability=options.repeatability,
+        together=options.together,
+        progress=say,
+    )
+    changes.save(options.output, options.force)
     _print(changes)
-    print(f"\nTable and report are in {folder}; percent is symmetric, 200 (now - first) / (now + first).")
+    print(f"\nTable and report are in {options.output}; percent is symmetric, 200 (now - first) / (now + first).")
     return 0
 
 
@@ -108,7 +88,7 @@ def _print(changes: Changes) -> None:
     from ..present.text import percent_text
 
     table = [("measurement", "side", "from", "to", "first", "now", "change", "percent", "verdict")]
-    for row in changes.rows:
+    for row in changes.result.rows:
         if row.first_value is None or row.value is None or row.absolute is None:
             continue
         where = (row.definition.id, "both" if row.side is None else row.side.value, str(row.first_date), str(row.date))

@@ -31,35 +31,25 @@ def add_parser(commands: Commands) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Compute the repeatability and write its table."""
-    from ..export.whole import refuse_existing, write_file_whole
-    from ..present.csv_text import csv_text
-    from ..present.tables import repeatability_table
-    from ..study.repeatability import read_repeats, repeatability
+    from ..api import repeatability
+    from ..export.whole import refuse_existing
     from ..values import IFIMeasureError
 
     path: Path = options.output
     if path.suffix.lower() != ".csv":
         raise IFIMeasureError(f"--output is {path.name!r}: the table is a .csv file; name it so.")
     refuse_existing(path, options.force)
-    found, refused = [], []
-    for measurement_id, values in read_repeats(options.table).items():
-        try:
-            found.append(repeatability(measurement_id, values))
-        except IFIMeasureError as error:
-            refused.append(str(error))
-    if not found:
-        raise IFIMeasureError(f"{options.table}: {' '.join(refused) or 'there is no value in it.'}")
-    written = repeatability_table(found)
-    write_file_whole(path, csv_text(written.columns, written))
+    found = repeatability(options.table)
+    found.save(path, options.force)
     table = [("measurement", "subjects", "mean", "wSD", "wCV", "RC", "bias", "limits of agreement", "ICC(A,1)")]
-    for of in found:
+    for of in found.result.values():
         percent = "" if of.wcv_percent is None else f"{of.wcv_percent:.1f} %"
         icc = "" if of.icc is None else f"{of.icc:.2f} ({of.icc_low:.2f} to {of.icc_high:.2f})"
         numbers = (f"{of.mean:.3g}", f"{of.wsd:.3g}", percent, f"{of.rc:.3g}", f"{of.bias:+.3g}")
         limits = f"{of.agreement_low:.3g} to {of.agreement_high:.3g}"
         table.append((of.measurement, str(of.subjects), *numbers, limits, icc))
     print_table(table)
-    for text in [*dict.fromkeys(of.notes for of in found if of.notes), *refused]:
+    for text in [*dict.fromkeys(of.notes for of in found.result.values() if of.notes), *found.notes]:
         print(f"  {text}")
     print(f"\nThe table is {path}; use it with: ifimeasure follow-up … --repeatability {path}")
     return 0

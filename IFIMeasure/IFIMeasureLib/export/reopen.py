@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -18,16 +17,11 @@ from ..files.markups import read_landmarks
 from ..files.results import read_study
 from ..files.segmentations import read_segmentation
 from ..images.masks import Volume
-from ..measuring.definition import Kind
-from ..measuring.registry import MEASUREMENTS
 from ..muscle.numbers import MuscleImages
-from ..muscle.registration import AnotherPersonError
-from ..study.follow_up import Examination
-from ..study.prepared import PreparedStudy, segment_muscles_together
+from ..study.prepared import PreparedStudy
 from ..study.provenance import Provenance
 from ..study.structures import resolve_structures
 from ..values import IFIMeasureError, Side
-from .mrml_files import write_mrml
 
 
 def reopen(folder: Path) -> PreparedStudy:
@@ -93,63 +87,6 @@ def measured_series(folder: Path, provenance: Provenance, say: Callable[[str], N
         f"{folder}: the series that was measured ({uid or 'unknown: no DICOM series was measured'}) is not in it; give "
         "the folder that was measured."
     )
-
-
-def measured_together(
-    examinations: list[Examination], folder: Path, say: Callable[[str], None]
-) -> tuple[list[Examination], list[str]]:
-    """Find the quadratus femoris of all examinations of a person together, where it was found in the images before, and measure again.
-
-    :param folder: where the muscles are written, a segmentation each.
-    :returns: the examinations with the new numbers, and notes about sides that stay as they are.
-    """
-    ordered = sorted(examinations, key=lambda e: e.date)
-    provenances = [
-        Provenance.from_document(read_study(Path(e.name) / "study.json").provenance, e.name) for e in ordered
-    ]
-    notes, sides = [], []
-    for side in Side:
-        of = [provenance.muscle_origins.get(side) for provenance in provenances]
-        if all(o == "image" for o in of):
-            sides.append(side)
-        elif all(of):
-            notes.append(
-                f"the {side.value} quadratus femoris was not found in the image in each examination; its numbers are compared as they are."
-            )
-    if not sides:
-        return ordered, notes
-    try:
-        say("opening the examinations")
-        prepared = [reopen(Path(e.name)) for e in ordered]
-        studies = [p.measure(placed_by_person(Path(e.name))) for p, e in zip(prepared, ordered)]
-        segment_muscles_together(
-            prepared, [{side: hip.landmarks for side, hip in study.hips.items()} for study in studies], sides, say
-        )
-    except AnotherPersonError as error:
-        raise IFIMeasureError(
-            f"{', '.join(e.name for e in ordered)}: {error} Check the studies, or compare the numbers as they are.",
-            argument="together",
-        ) from None
-    except IFIMeasureError as error:
-        return ordered, [
-            *notes,
-            f"the muscles were not found together, so their numbers are compared as they are: {error}",
-        ]
-    measured = []
-    for e, p in zip(ordered, prepared):
-        study = p.measure(placed_by_person(Path(e.name)))
-        again = Examination.of_study(replace(study, date=e.date.isoformat()), e.name)
-        of_muscle = {m.id for m in MEASUREMENTS if any(of.kind is Kind.MUSCLE for of in MEASUREMENTS.basis(m))}
-        new = {key for key in again.values if key[0] in of_muscle and key[1] in sides}
-        kept = {k: v for k, v in e.values.items() if not (k[0] in of_muscle and k[1] in sides)}
-        values = {**kept, **{key: again.values[key] for key in new}}
-        measured.append(replace(e, values=values, reasons={**again.reasons, **e.reasons}))
-        write_mrml(study, folder, f"quadratus femoris {e.date.isoformat()}", ("segmentation",))
-        os.replace(folder / "segmentation.seg.nrrd", folder / f"together_{e.date.isoformat()}.seg.nrrd")
-    notes.append(
-        f"the quadratus femoris ({', '.join(side.value for side in sides)}) was found in all examinations together; values differ a little from those of each alone."
-    )
-    return measured, notes
 
 
 def _image_of_scene(path: Path) -> Volume | None:

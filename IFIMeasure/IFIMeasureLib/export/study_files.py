@@ -23,7 +23,7 @@ from ..present.tables import (
     profile_table,
 )
 from ..study.document import saved_study, study_document
-from ..study.follow_up import Changes
+from ..study.follow_up import Comparison
 from ..study.result import StudyResult
 from ..values import IFIMeasureError
 from .collect import wide_columns, wide_row
@@ -40,7 +40,7 @@ def write_outputs(
     say: Callable[[str], None] = lambda text: None,
     formats: Collection[str] = DEFAULT_FORMATS,
     identified: bool = False,
-    changes: Changes | None = None,
+    changes: Comparison | None = None,
 ) -> None:
     """Write a study's output files into ``folder`` (see :func:`written_whole` for doing it whole).
 
@@ -79,7 +79,7 @@ def write_outputs(
     (folder / "study.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _write_tables(study: StudyResult, folder: Path, name: str, changes: Changes | None) -> None:
+def _write_tables(study: StudyResult, folder: Path, name: str, changes: Comparison | None) -> None:
     """Write a CSV file and its schema of each table that has a row."""
     tables = {
         "measurements": measurement_table(study),
@@ -112,7 +112,7 @@ def _write_pdf(study: StudyResult, page: str, folder: Path, as_dicom: bool) -> N
         write_encapsulated_pdf(study, pdf, folder / "report_pdf.dcm")
 
 
-def _write_workbook(study: StudyResult, path: Path, changes: Changes | None) -> None:
+def _write_workbook(study: StudyResult, path: Path, changes: Comparison | None) -> None:
     tables = {
         "measurements": measurement_table(study),
         "profile": profile_table(study),

@@ -23,7 +23,7 @@ from ..anatomy.landmarks import (
 from ..anatomy.structures import Structure
 from ..images.frames import SideFrame
 from ..measuring.spaces import Space
-from ..study.follow_up import Changes, Examination, follow_up
+from ..study.follow_up import Comparison, Examination, follow_up
 from ..study.prepared import PreparedStudy, measure_landmarks, segment_muscles_together
 from ..study.result import Progress, StudyResult
 from ..values import IFIMeasureError, Measured, Side, point3
@@ -323,7 +323,7 @@ class LiveStudy:
 
 def follow_studies(
     lives: list[LiveStudy], wcv_percent: float, together: bool, progress: Progress | None = None
-) -> Changes:
+) -> Comparison:
     """Compare the studies of a scene, which are examinations of one person, with the first of them by date.
 
     :param together: whether muscles that were found in the images, and that no one has edited, are found again in all together.

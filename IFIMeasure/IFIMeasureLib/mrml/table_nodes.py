@@ -10,7 +10,7 @@ from vtkmodules.vtkCommonDataModel import vtkTable
 from ..present.csv_text import cell_text
 from ..present.rows import Rows
 from ..present.tables import follow_up_table, measurement_table, profile_table, summary_table
-from ..study.follow_up import Changes
+from ..study.follow_up import Comparison
 from ..study.result import StudyResult
 from .record import StudyRecord
 
@@ -27,7 +27,7 @@ def show_tables(study: StudyRecord, result: StudyResult) -> None:
         fill_table(study.made(f"table_{role}", _TABLE, f"{study.name} {role}"), rows)
 
 
-def write_follow_up(scene: Any, changes: Changes) -> Any:
+def write_follow_up(scene: Any, changes: Comparison) -> Any:
     """Keep the changes between the studies of a scene in its one table of them; returns the node."""
     name = "IFIMeasure follow-up"
     node = scene.GetFirstNode(name, _TABLE) or scene.AddNewNodeByClass(_TABLE, name)

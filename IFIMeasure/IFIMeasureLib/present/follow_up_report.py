@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..study.follow_up import Change, Changes, Verdict
+from ..study.follow_up import Change, Comparison, Verdict
 from ..values import Side
 from .charts import trend_picture
 from .page import document_html, escaped, figure_html
@@ -15,7 +15,7 @@ _HEAD = ("Measurement", "Side", "Date", "First", "Now", "Change", "Symmetric", "
 _NO_WRAP = ' style="white-space: nowrap"'
 
 
-def follow_up_html(changes: Changes) -> str:
+def follow_up_html(changes: Comparison) -> str:
     """Return the report of changes over time as an HTML document."""
     dates = ", ".join(e.date.isoformat() for e in changes.examinations)
     body = [
@@ -26,7 +26,7 @@ def follow_up_html(changes: Changes) -> str:
     return document_html("IFIMeasure follow-up", [*body, *changes_parts(changes)])
 
 
-def changes_parts(changes: Changes) -> list[str]:
+def changes_parts(changes: Comparison) -> list[str]:
     """Return warnings, the table of changes, trends, and what cannot be compared."""
     body = [f'<p class="note">{escaped(warning)}</p>' for warning in changes.warnings]
     body.append("<h2>Changes against the first examination</h2>")
@@ -73,7 +73,7 @@ def _line(change: Change) -> str:
     return f"<tr>{written}<td>{mark}{verdict}<div class='quiet'>{notes}</div></td></tr>"
 
 
-def _trends(changes: Changes) -> list[str]:
+def _trends(changes: Comparison) -> list[str]:
     """One picture for each measurement that changed, with the measurement error as a band where it is known."""
     figures = []
     compared = [change for change in changes.rows if change.absolute is not None]

@@ -9,7 +9,7 @@ from ..anatomy.reference_values import reference_rows
 from ..files.results import lps_point
 from ..measuring.definition import Kind, MeasurementDefinition
 from ..measuring.registry import MEASUREMENTS
-from ..study.follow_up import Changes
+from ..study.follow_up import Comparison
 from ..study.provenance import Provenance
 from ..study.result import StudyResult, each_result
 from ..study.rows import LandmarkRow, MeasurementRow, finding_rows, landmark_rows, measurement_rows
@@ -27,7 +27,7 @@ _RESEARCH = (
 )
 
 
-def report_html(study: StudyResult, identified: bool = False, changes: Changes | None = None) -> str:
+def report_html(study: StudyResult, identified: bool = False, changes: Comparison | None = None) -> str:
     """Return the report as an HTML document.
 
     :param identified: whether the patient's name and id stand in it, where the image has them.

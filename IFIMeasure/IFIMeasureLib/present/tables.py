@@ -20,8 +20,8 @@ from ..files.results import (
 from ..measuring.definition import Kind
 from ..measuring.registry import MEASUREMENTS
 from ..measuring.units import unit_of
-from ..study.follow_up import Change, Changes
-from ..study.repeatability import Repeatability
+from ..study.follow_up import Change, Comparison
+from ..study.repeatability import RepeatabilityRow
 from ..study.result import StudyResult
 from ..study.rows import (
     FindingRow,
@@ -220,12 +220,12 @@ def landmark_table(study: StudyResult) -> Rows:
     return Rows(LANDMARK_COLUMNS, [_landmark_cells(row) for row in landmark_rows(landmarks)])
 
 
-def follow_up_table(changes: Changes | None) -> Rows:
+def follow_up_table(changes: Comparison | None) -> Rows:
     """Return ``follow_up.csv``: a row a measurement, side and later examination; none without changes."""
     return Rows(FOLLOW_UP_COLUMNS, [] if changes is None else [change_cells(change) for change in changes.rows])
 
 
-def repeatability_table(found: Iterable[Repeatability]) -> Rows:
+def repeatability_table(found: Iterable[RepeatabilityRow]) -> Rows:
     """Return ``repeatability.csv``: a row a measurement."""
     rows: list[Cells] = [{name: getattr(of, name) for name in REPEATABILITY_COLUMNS} for of in found]
     return Rows(REPEATABILITY_COLUMNS, [_without_empty_text(row) for row in rows])

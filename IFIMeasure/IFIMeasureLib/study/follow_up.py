@@ -20,7 +20,7 @@ from ..measuring.registry import MEASUREMENTS
 from ..values import IFIMeasureError, Measured, NotMeasurable, Side, iso_date
 from .document import saved_study
 from .provenance import Provenance
-from .repeatability import Repeatability, repeatability_coefficient
+from .repeatability import RepeatabilityRow, repeatability_coefficient
 from .result import StudyResult
 
 DEFAULT_WCV_PERCENT = 3.6
@@ -156,7 +156,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Changes:
+class Comparison:
     """Examinations of one person in the order of their dates, changes against the first, and warnings.
 
     The warnings tell of unequal protocols.
@@ -170,8 +170,8 @@ class Changes:
 def follow_up(
     examinations: list[Examination],
     wcv_percent: float = DEFAULT_WCV_PERCENT,
-    own: Mapping[str, Repeatability] | None = None,
-) -> Changes:
+    own: Mapping[str, RepeatabilityRow] | None = None,
+) -> Comparison:
     """Compare examinations of one person with the first one.
 
     :param own: repeatability of one's own measurements, by measurement; wins over ``wcv_percent``.
@@ -204,7 +204,7 @@ def follow_up(
                     _change(definition, side, first, later, wcv_percent, (own or {}).get(definition.id))
                     for side in ((None,) if definition.paired else Side)
                 ]
-    return Changes(ordered, rows, warnings)
+    return Comparison(ordered, rows, warnings)
 
 
 def _refuse_another_person(first: Examination, later: Examination) -> None:
@@ -263,7 +263,7 @@ def _change(
     first: Examination,
     later: Examination,
     wcv_percent: float,
-    own: Repeatability | None,
+    own: RepeatabilityRow | None,
 ) -> Change:
     key = (definition.id, side)
     change = Change(
@@ -286,7 +286,7 @@ def _change(
     return _judged(replace(change, notes=tuple(notes)), change.absolute, wcv_percent, own)
 
 
-def _judged(change: Change, absolute: float, wcv_percent: float, own: Repeatability | None) -> Change:
+def _judged(change: Change, absolute: float, wcv_percent: float, own: RepeatabilityRow | None) -> Change:
     """Set a change against its repeatability: in percent where errors grow with the value, else in the unit."""
     symmetric = change.symmetric_percent
     if change.definition.followed is Followed.PROPORTIONAL and symmetric is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
@@ -115,6 +116,18 @@ class PreparedStudy:
         self.findings: Findings = {}
         self.date = iso_date(volume.tags.get("StudyDate", "")) if volume is not None else ""
         self.images: MuscleImages | None = None
+
+    def copied(self) -> PreparedStudy:
+        """Return the same study once more: what changes in it from now on (a muscle) does not change in this one."""
+        other = copy.copy(self)
+        other.structures, other.notes = dict(self.structures), list(self.notes)
+        other.bones = {
+            side: replace(bones, masks=dict(bones.masks), turned=dict(bones.turned), fields=dict(bones.fields))
+            for side, bones in self.bones.items()
+        }
+        other._spaces, other._muscles = dict(self._spaces), dict(self._muscles)
+        other._muscle_notes = dict(self._muscle_notes)
+        return other
 
     def measure(
         self,

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +33,7 @@ def repeatability_coefficient(within_subject: float) -> float:
 
 
 @dataclass(frozen=True)
-class Repeatability:
+class RepeatabilityRow:
     """Repeatability of one measurement, None where there is no such number."""
 
     measurement: str
@@ -60,43 +62,88 @@ class Repeatability:
         return None if self.wcv_percent is None else repeatability_coefficient(self.wcv_percent)
 
 
-def read_repeats(path: Path) -> dict[str, list[list[float]]]:
-    """Read a table of repeated measurements: a row a measurement, with the columns ``subject``, ``measurement``, ``value`` and perhaps ``side``.
+def given_repeats(table: Any) -> dict[str, list[list[float]]]:
+    """Return repeated measurements: a row a measurement, with ``subject``, ``measurement``, ``value``, perhaps ``side``.
 
+    :param table: path of a CSV file, a pandas DataFrame, or rows as mappings.
     :returns: by measurement, the values of each person (or hip) in the order of the rows.
-    :raises IFIMeasureError: where it is no such table, or a value is no finite number; names the line.
+    :raises IFIMeasureError: where it is no such table, or a value is no finite number; names the row.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, ValueError):
+    if isinstance(table, (str, os.PathLike)):
+        path = Path(table)
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except (OSError, ValueError):
+            raise IFIMeasureError(
+                f"{path}: the table cannot be read; give a CSV file with the columns {', '.join(INPUT_COLUMNS)}."
+            ) from None
+        return _by_measurement(list(csv.DictReader(text.splitlines())), str(path), "line", 2)
+    given = table.to_dict("records") if hasattr(table, "to_dict") else table
+    rows = list(given) if isinstance(given, Iterable) else [given]
+    if not all(isinstance(row, Mapping) for row in rows):
         raise IFIMeasureError(
-            f"{path}: the table cannot be read; give a CSV file with the columns {', '.join(INPUT_COLUMNS)}."
-        ) from None
-    rows = list(csv.DictReader(text.splitlines()))
+            f"table is of type {type(table).__name__}: give the path of a CSV file, a DataFrame, or rows as mappings."
+        )
+    return _by_measurement(rows, "table", "row", 0)
+
+
+def _by_measurement(
+    rows: Sequence[Mapping[str, Any]], where: str, row_word: str, first: int
+) -> dict[str, list[list[float]]]:
+    """Values of each person by measurement; ``row_word`` and ``first`` say how people count the rows."""
     lacking = [name for name in INPUT_COLUMNS if not rows or name not in rows[0]]
     if lacking:
         raise IFIMeasureError(
-            f"{path}: there is no column {' and no column '.join(lacking)}, or no row; give a table with the columns {', '.join(INPUT_COLUMNS)}."
+            f"{where}: there is no column {' and no column '.join(lacking)}, or no row; give a table with the columns "
+            f"{', '.join(INPUT_COLUMNS)}."
         )
     found: dict[str, dict[tuple[str, str], list[float]]] = {}
-    for number, row in enumerate(rows, 2):
-        value = (row["value"] or "").strip()
-        if not value:
+    for number, row in enumerate(rows, first):
+        value = row["value"]
+        if _is_missing(value):
             continue  # not measurable that time
         try:
             parsed = float(value)
-        except ValueError:
+        except (TypeError, ValueError):
             parsed = math.nan
         if not math.isfinite(parsed):
             raise IFIMeasureError(
-                f"{path}: line {number}: the value is {value!r}, which is no finite number; correct it or leave it empty."
+                f"{where}: {row_word} {number}: the value is {value!r}, which is no finite number; correct it or leave "
+                "it empty."
             )
-        key = ((row["subject"] or "").strip(), (row.get("side") or "").strip())
-        found.setdefault((row["measurement"] or "").strip(), {}).setdefault(key, []).append(parsed)
+        key = (_text(row["subject"]), _text(row.get("side")))
+        found.setdefault(_text(row["measurement"]), {}).setdefault(key, []).append(parsed)
     return {name: list(of.values()) for name, of in found.items()}
 
 
-def repeatability(measurement_id: str, values: Sequence[Sequence[float]]) -> Repeatability:
+def _is_missing(value: Any) -> bool:
+    """Whether a cell holds nothing; pandas has NaN for that."""
+    return not str(value).strip() if isinstance(value, str) else str(value) in ("None", "nan", "<NA>", "NaT")
+
+
+def _text(value: Any) -> str:
+    return "" if _is_missing(value) else str(value).strip()
+
+
+def repeatability_of(values: Mapping[str, Sequence[Sequence[float]]]) -> tuple[list[RepeatabilityRow], list[str]]:
+    """Compute the repeatability of each measurement.
+
+    :param values: by measurement, those of each person.
+    :returns: the rows, and why other measurements have none.
+    :raises IFIMeasureError: where there is none at all; says why.
+    """
+    found, refused = [], []
+    for measurement_id, of in values.items():
+        try:
+            found.append(repeatability(measurement_id, of))
+        except IFIMeasureError as error:
+            refused.append(str(error))
+    if not found:
+        raise IFIMeasureError(" ".join(refused) or "There is no value in the table.")
+    return found, refused
+
+
+def repeatability(measurement_id: str, values: Sequence[Sequence[float]]) -> RepeatabilityRow:
     """Compute the repeatability of one measurement.
 
     :param values: of each person, all measurements; persons measured once do not count.
@@ -123,7 +170,7 @@ def repeatability(measurement_id: str, values: Sequence[Sequence[float]]) -> Rep
     unit = next((m.unit for m in MEASUREMENTS if m.id == measurement_id), "")
     count = sum(len(g) for g in groups)
     mean = float(np.mean([g.mean() for g in groups]))
-    return Repeatability(
+    return RepeatabilityRow(
         measurement=measurement_id,
         unit=unit,
         subjects=len(groups),
@@ -161,7 +208,7 @@ def _icc(groups: list[Array]) -> tuple[float | None, float | None, float | None,
     return float(row["ICC"]), float(low), float(high), ""
 
 
-def read_repeatability(path: Path) -> dict[str, Repeatability]:
+def read_repeatability(path: Path) -> dict[str, RepeatabilityRow]:
     """Read a table that this program wrote.
 
     :raises IFIMeasureError: where it is none.
@@ -173,7 +220,7 @@ def read_repeatability(path: Path) -> dict[str, Repeatability]:
             mean, wsd, bias, low, high = (
                 float(row[key]) for key in ("mean", "wsd", "bias", "agreement_low", "agreement_high")
             )
-            found[row["measurement"]] = Repeatability(
+            found[row["measurement"]] = RepeatabilityRow(
                 measurement=row["measurement"],
                 unit=row["unit"],
                 subjects=int(row["subjects"]),

@@ -18,7 +18,10 @@ from IFIMeasureLib.images.grid import LPS_TO_RAS, Grid
 from IFIMeasureLib.synthetic.phantom import Phantom
 from IFIMeasureLib.synthetic.sample import sample_grid, write_label_map
 
-DOOR = {"measure", "open_study", "segment_muscle", "Study", "Measured", "NotMeasurable", "Side", "IFIMeasureError"}
+DOOR = {
+    "measure", "open_study", "segment_muscle", "follow_up", "repeatability", "Study", "Changes", "Repeatability",
+    "Measured", "NotMeasurable", "Side", "IFIMeasureError",
+}  # fmt: skip
 
 LABELS = {1: "hip_right", 2: "hip_left", 3: "femur_right", 4: "femur_left"}
 
@@ -268,6 +271,34 @@ def test_arguments_that_cannot_be_get_one_sentence(file, more, sentence):
 
 
 # -- what it gives
+
+
+def test_rows_and_table_are_typed_and_say_why_a_value_is_missing(study):
+    rows, table = study.rows(), study.table()
+    assert rows.columns[:5] == ["measurement", "title", "side", "value", "unit"] == list(table.columns[:5])
+    assert len(rows) == len(table) and rows["value"] == [row["value"] for row in rows]
+    by = {(row["measurement"], row["side"]): row for row in rows}
+    assert by["ifs_axial", "left"]["value"] == study.value("ifs_axial", "left").value
+    assert isinstance(by["ifs_axial", "left"]["slice"], int) and by["ifs_3d", "left"]["slice"] is None
+    missing = by["qfs_axial", "left"]
+    assert missing["value"] is None and missing["reason"] == study.value("qfs_axial", "left").reason
+    assert str(table["value"].dtype) == "float64" and str(table["slice"].dtype) == "Int64"
+    assert table["value"].isna().equals(table["status"] == "not_measurable")
+    assert (
+        table.set_index(["measurement", "side"]).loc[("ifs_axial", "left"), "value"] == by["ifs_axial", "left"]["value"]
+    )
+    with pytest.raises(ifi.IFIMeasureError, match="no column 'mm'; there are measurement, title"):
+        rows["mm"]
+    profile = study.profile()
+    assert (
+        min(
+            d
+            for d, s, n in zip(profile["distance_mm"], profile["side"], profile["space"])
+            if d and (s, n) == ("left", "ifs")
+        )
+        == by["ifs_axial", "left"]["value"]
+    )
+    assert "<table>" in rows._repr_html_()
 
 
 def test_a_value_is_measured_or_says_why_not(study):

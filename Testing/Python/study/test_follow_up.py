@@ -11,7 +11,7 @@ import pytest
 from IFIMeasureLib.files.results import from_document
 from IFIMeasureLib.study.document import saved_study, study_document
 from IFIMeasureLib.study.follow_up import Change, Examination, Verdict, follow_up
-from IFIMeasureLib.study.repeatability import Repeatability
+from IFIMeasureLib.study.repeatability import RepeatabilityRow
 from IFIMeasureLib.values import IFIMeasureError, Side
 
 
@@ -70,7 +70,7 @@ def test_a_space_is_judged_only_against_ones_own_repeatability_in_its_unit():
     change = change_of(follow_up([first, later]).rows, "ifs_axial")
     assert change.verdict is None and change.repeatability_percent is None
     assert "34 % of hips" in change.notes[0]
-    own = Repeatability(
+    own = RepeatabilityRow(
         measurement="ifs_axial",
         unit="mm",
         subjects=10,

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from IFIMeasureLib.study.repeatability import read_repeats, repeatability
+from IFIMeasureLib.study.repeatability import given_repeats, repeatability
 from IFIMeasureLib.values import IFIMeasureError
 
 
@@ -48,9 +48,28 @@ def test_a_table_is_read_by_side_and_a_bad_value_names_its_line(tmp_path):
     path.write_text(
         "subject,measurement,side,value\na,qf_volume,left,1\na,qf_volume,right,2\na,qf_volume,left,\na,qf_volume,left,3\n"
     )
-    assert read_repeats(path) == {"qf_volume": [[1.0, 3.0], [2.0]]}
+    assert given_repeats(path) == {"qf_volume": [[1.0, 3.0], [2.0]]}
     path.write_text("subject,measurement,value\na,x,1\na,x,one\n")
     with pytest.raises(IFIMeasureError, match="line 3: the value is 'one'"):
-        read_repeats(path)
+        given_repeats(path)
     with pytest.raises(IFIMeasureError, match="cannot be read"):
-        read_repeats(tmp_path / "none.csv")
+        given_repeats(tmp_path / "none.csv")
+
+
+def test_a_table_in_memory_is_read_as_its_file_is_and_names_its_row():
+    pandas = pytest.importorskip("pandas", reason="the package pandas is not installed")
+    rows = [
+        {"subject": 1, "measurement": "qf_volume", "side": "left", "value": 1.0},
+        {"subject": 1, "measurement": "qf_volume", "side": "left", "value": None},
+        {"subject": 1, "measurement": "qf_volume", "side": "left", "value": 3},
+        {"subject": 2, "measurement": "qf_volume", "side": None, "value": 2.0},
+    ]
+    for table in (rows, iter(rows), pandas.DataFrame(rows), pandas.DataFrame(rows).convert_dtypes()):
+        assert given_repeats(table) == {"qf_volume": [[1.0, 3.0], [2.0]]}
+    with pytest.raises(IFIMeasureError, match="table: row 1: the value is 'one'"):
+        given_repeats([rows[0], {**rows[0], "value": "one"}])
+    with pytest.raises(IFIMeasureError, match="no column measurement and no column value"):
+        given_repeats([{"subject": 1}])
+    for table in (3, [1, 2], None):
+        with pytest.raises(IFIMeasureError, match="give the path of a CSV file, a DataFrame, or rows"):
+            given_repeats(table)
