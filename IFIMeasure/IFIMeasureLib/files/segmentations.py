@@ -19,6 +19,7 @@ from ..anatomy.structures import names_of_other_programs, structure_from_name
 from ..images.grid import LPS_TO_RAS, Grid, canonical, check_grid
 from ..images.masks import Segmentation, SegmentRef, bounding_boxes
 from ..values import Array, IFIMeasureError
+from .dicom_study import grid_of
 from .images import array_view, image_affine_ras, nifti_byte_order, nifti_header, read_image
 
 _IMAGE_FILES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
@@ -328,7 +329,24 @@ def _read_dicom_seg(path: Path) -> Segmentation:
     except (RuntimeError, ValueError, AttributeError, KeyError, TypeError) as error:
         raise IFIMeasureError(f"{path}: this DICOM segmentation cannot be read ({_first_sentence(error)}).") from None
     turned, grid = _turned(packed.layers, LPS_TO_RAS @ affine_lps, path)
+    whole = grid_of(dataset)
+    if whole is not None:
+        turned, grid = _put_back(turned, grid, whole)
     return Segmentation(turned, grid, packed.segments, path, named=True)
+
+
+def _put_back(layers: list[Array], grid: Grid, whole: Grid) -> tuple[list[Array], Grid]:
+    """Put layers back into the grid that our DICOM Segmentation was cropped from, so that its edges are known.
+
+    Where they do not lie on its voxels (another program has changed them), they stay where they are.
+    """
+    offset = whole.to_ijk(grid.affine[:3, 3])
+    start = np.round(offset).astype(int)
+    fits = (start >= 0).all() and (start + grid.shape <= whole.shape).all() and np.abs(offset - start).max() < 0.01
+    if not fits or not np.allclose(grid.affine[:3, :3], whole.affine[:3, :3], atol=1e-3):
+        return layers, grid
+    window = LayerWindow(start, np.array(whole.shape), whole.affine)
+    return [window.fill(layer) for layer in layers], whole
 
 
 def _first_sentence(error: BaseException) -> str:
