@@ -10,24 +10,29 @@ import json
 import sys
 from pathlib import Path
 
-from IFIMeasureLib.anatomy.findings import FINDINGS
-from IFIMeasureLib.anatomy.landmarks import landmark_definitions
-from IFIMeasureLib.anatomy.reference_values import reference_rows
-from IFIMeasureLib.anatomy.structures import definitions
-from IFIMeasureLib.anatomy.terminology import terminology_document
-from IFIMeasureLib.export.collect import wide_columns
-from IFIMeasureLib.files.results import DOCUMENT_KEYS, LANDMARK_KEYS, MEASUREMENT_KEYS, PROFILE_KEYS
-from IFIMeasureLib.measuring.registry import MEASUREMENTS
-from IFIMeasureLib.present.tables import (
-    FINDING_COLUMNS,
-    FOLLOW_UP_COLUMNS,
-    HISTOGRAM_COLUMNS,
-    LANDMARK_COLUMNS,
-    MUSCLE_COLUMNS,
-    PROFILE_COLUMNS,
-    REPEATABILITY_COLUMNS,
-    measurement_columns,
-)
+from IFIMeasureLib.values import IFIMeasureError
+
+try:
+    from IFIMeasureLib.anatomy.findings import FINDINGS
+    from IFIMeasureLib.anatomy.landmarks import landmark_definitions
+    from IFIMeasureLib.anatomy.reference_values import reference_rows
+    from IFIMeasureLib.anatomy.structures import definitions
+    from IFIMeasureLib.anatomy.terminology import terminology_document
+    from IFIMeasureLib.export.collect import wide_columns
+    from IFIMeasureLib.files.results import DOCUMENT_KEYS, LANDMARK_KEYS, MEASUREMENT_KEYS, PROFILE_KEYS
+    from IFIMeasureLib.measuring.registry import MEASUREMENTS
+    from IFIMeasureLib.present.tables import (
+        FINDING_COLUMNS,
+        FOLLOW_UP_COLUMNS,
+        HISTOGRAM_COLUMNS,
+        LANDMARK_COLUMNS,
+        MUSCLE_COLUMNS,
+        PROFILE_COLUMNS,
+        REPEATABILITY_COLUMNS,
+        measurement_columns,
+    )
+except IFIMeasureError as error:  # an entry is wrong, and the sentence says which
+    sys.exit(str(error))
 
 HEAD = "<!-- Made by Docs/generate.py from the registry; change the registry, not this file. -->\n\n"
 

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from .values import IFIMeasureError
+
 
 def resource_path(name: str) -> Path:
     """Return the path of a file below ``Resources``, such as ``Definitions/landmarks.json``.
@@ -24,5 +26,11 @@ def resource_path(name: str) -> Path:
 
 @functools.lru_cache(maxsize=None)
 def read_json(name: str) -> Any:
-    """Return the content of a JSON file below ``Resources``. Do not change what is returned."""
-    return json.loads(resource_path(name).read_text(encoding="utf-8"))
+    """Return the content of a JSON file below ``Resources``. Do not change what is returned.
+
+    :raises IFIMeasureError: where it is no JSON.
+    """
+    try:
+        return json.loads(resource_path(name).read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise IFIMeasureError(f"Resources/{name}: {error.msg} in line {error.lineno}, column {error.colno}.") from None

@@ -11,10 +11,10 @@ import numpy as np
 import vtk
 from IFIMeasureLib.anatomy.landmarks import LandmarkSet
 from IFIMeasureLib.anatomy.regions import lesser_trochanter_region
+from IFIMeasureLib.images.distance import closest_between
 from IFIMeasureLib.images.frames import SideFrame
 from IFIMeasureLib.images.grid import Grid, canonical
 from IFIMeasureLib.images.masks import Mask, Segmentation, SegmentRef, Volume
-from IFIMeasureLib.images.surface import closest_between
 from IFIMeasureLib.measuring.spaces import Space
 from IFIMeasureLib.muscle.masks import resampled
 from IFIMeasureLib.muscle.numbers import muscle_numbers
@@ -68,7 +68,7 @@ def random_grid(rng: np.random.Generator, spacing: tuple[float, float, float], s
     affine = np.eye(4)
     affine[:3, :3] = turn * np.array(spacing)
     affine[:3, 3] = center - affine[:3, :3] @ ((shape - 1) / 2.0)
-    return Grid((int(shape[0]), int(shape[1]), int(shape[2])), affine)
+    return Grid.of(shape, affine)
 
 
 def phantom_segmentation(phantom: Phantom, grid: Grid, side: Side) -> Segmentation:
@@ -195,7 +195,7 @@ def true_muscle_ml(spec: HipSpec, side: Side) -> float:
     affine = np.diag([0.4, 0.4, 0.4, 1.0])
     affine[:3, 3] = low
     shape = np.ceil((high - low) / 0.4).astype(int)
-    labels = phantom.label_map(Grid((int(shape[0]), int(shape[1]), int(shape[2])), affine), (side,))
+    labels = phantom.label_map(Grid.of(shape, affine), (side,))
     value = next(v for v, name in phantom.label_names().items() if name == f"quadratus_femoris_{side.value}")
     return float((labels == value).sum()) * 0.4**3 / 1000.0
 
@@ -391,7 +391,7 @@ def bodyparts_grid(
     affine = np.eye(4)
     affine[:3, :3] = turn * np.array(spacing)
     affine[:3, 3] = 0.5 * (low + high) - affine[:3, :3] @ ((shape - 1) / 2.0)
-    return Grid((int(shape[0]), int(shape[1]), int(shape[2])), affine)
+    return Grid.of(shape, affine)
 
 
 def bodyparts_labels(grid: Grid, names: dict[str, tuple[str, ...]] | None = None) -> tuple[np.ndarray, dict[int, str]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..values import Array, IFIMeasureError
 
@@ -19,6 +20,19 @@ class Grid:
 
     shape: tuple[int, int, int]
     affine: Array
+
+    @classmethod
+    def of(cls, shape: Iterable[int], affine: Array) -> Grid:
+        """Return a grid of as many voxels as an array's shape (I, J, K) says."""
+        i, j, k = (int(n) for n in shape)
+        return cls((i, j, k), affine)
+
+    @classmethod
+    def covering(cls, low: Array, high: Array, step_mm: float) -> Grid:
+        """Return the cubic voxels from ``low`` (3,) on that reach ``high`` (3,), along the axes, RAS millimeter."""
+        affine = np.diag([step_mm, step_mm, step_mm, 1.0])
+        affine[:3, 3] = low
+        return cls.of(np.ceil((high - low) / step_mm).astype(int) + 1, affine)
 
     @property
     def spacing(self) -> Array:
@@ -39,10 +53,17 @@ class Grid:
         inverse = np.linalg.inv(self.affine)
         return np.asarray(ras @ inverse[:3, :3].T + inverse[:3, 3])
 
+    def points(self) -> Array:
+        """Return the centers of all voxels, (I, J, K, 3), RAS millimeter."""
+        return self.to_ras(np.stack(np.meshgrid(*[np.arange(float(n)) for n in self.shape], indexing="ij"), axis=-1))
+
     def corners(self, beyond: float = 0.0) -> Array:
-        """Return the eight corners, (8, 3), RAS millimeter: of the outer voxel centers, or ``beyond`` voxels outside them."""
-        ends = [[-beyond, n - 1.0 + beyond] for n in self.shape]
-        return self.to_ras(np.array(np.meshgrid(*ends, indexing="ij")).reshape(3, -1).T)
+        """Return the eight corners, (8, 3), RAS millimeter: the centers of the outer voxels.
+
+        :param beyond: how many voxels outside them.
+        """
+        last = np.array(self.shape) - 1.0
+        return self.to_ras(box_corners(np.full(3, -beyond), last + beyond))
 
     def axis_tilt_deg(self, axis: int) -> float:
         """Angle between voxel axis ``axis`` and the RAS axis of the same number, in degree."""
@@ -71,7 +92,7 @@ class Grid:
         """Return the grid of ``array[box]``."""
         affine = self.affine.copy()
         affine[:3, 3] = self.to_ras(np.array([s.start for s in box], dtype=float))
-        return Grid((box[0].stop - box[0].start, box[1].stop - box[1].start, box[2].stop - box[2].start), affine)
+        return Grid.of([s.stop - s.start for s in box], affine)
 
     def difference(self, other: Grid) -> str:
         """Say in words how another grid differs from this one; empty where they agree to 0.01 mm."""
@@ -89,11 +110,9 @@ class Grid:
         return ", ".join(parts)
 
 
-def times_text(values: Any) -> str:
-    return " x ".join(
-        f"{float(v):g}" if not isinstance(v, (int, np.integer)) else str(v)
-        for v in np.round(np.asarray(values, float), 4).tolist()
-    )
+def box_corners(low: Array, high: Array) -> Array:
+    """Return the eight corners (8, 3) of a box from its lowest to its highest coordinates, (3,) each."""
+    return np.array(np.meshgrid(*np.stack([low, high]).T, indexing="ij")).reshape(3, -1).T
 
 
 def canonical(array: Array, affine: Array) -> tuple[Array, Grid]:
@@ -101,6 +120,7 @@ def canonical(array: Array, affine: Array) -> tuple[Array, Grid]:
 
     :param array: (I, J, K).
     :param affine: (4, 4) indices to RAS millimeter.
+    :returns: the view, and its grid.
     """
     direction = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
     best = max(
@@ -116,7 +136,7 @@ def canonical(array: Array, affine: Array) -> tuple[Array, Grid]:
             matrix[:3, 3] = matrix[:3, 3] + matrix[:3, axis] * (turned.shape[axis] - 1)
             matrix[:3, axis] = -matrix[:3, axis]
             turned = np.flip(turned, axis)
-    return turned, Grid((turned.shape[0], turned.shape[1], turned.shape[2]), matrix)
+    return turned, Grid.of(turned.shape, matrix)
 
 
 def check_grid(grid: Grid, path: Path | str) -> None:
@@ -128,7 +148,8 @@ def check_grid(grid: Grid, path: Path | str) -> None:
         raise IFIMeasureError(f"{path}: the geometry in the header is not usable (NaN or a direction of no length).")
     if min(grid.shape) < 2:
         raise IFIMeasureError(
-            f"{path}: the image is {times_text(grid.shape)} voxels, a single slice; a volume of several slices is needed."
+            f"{path}: the image is {times_text(grid.shape)} voxels, a single slice;"
+            " a volume of several slices is needed."
         )
     extent = grid.spacing * np.array(grid.shape)
     if extent.max() < 10.0:
@@ -140,3 +161,8 @@ def check_grid(grid: Grid, path: Path | str) -> None:
         raise IFIMeasureError(
             f"{path}: voxels of {times_text(grid.spacing)} mm cannot show a hip; check the spacing in the header."
         )
+
+
+def times_text(values: npt.ArrayLike) -> str:
+    """Return numbers such as ``0.8 x 0.8 x 4``, to four decimals."""
+    return " x ".join(f"{value:g}" for value in np.round(np.asarray(values, float), 4).tolist())

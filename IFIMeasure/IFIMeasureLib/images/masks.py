@@ -12,6 +12,9 @@ import scipy
 from ..values import Array
 from .grid import Grid
 
+ALL_EDGES = frozenset((axis, end) for axis in range(3) for end in (-1, 1))
+"""Every edge of an image: what touches one may be cut off there."""
+
 
 @dataclass
 class Volume:
@@ -102,12 +105,12 @@ def cropped(mask: Mask) -> Mask:
     """
     used = [np.flatnonzero(mask.array.any(axis=tuple(b for b in range(3) if b != a))) for a in range(3)]
     shape = mask.array.shape
-    low, high = [max(int(u[0]) - 1, 0) for u in used], [min(int(u[-1]) + 2, n) for u, n in zip(used, shape)]
+    low = [max(int(u[0]) - 1, 0) for u in used]
+    high = [min(int(u[-1]) + 2, n) for u, n in zip(used, shape)]
     box = (slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2]))
-    cut = frozenset(
-        (axis, end) for axis, end in mask.cut if (used[axis][0] == 0 if end < 0 else used[axis][-1] == shape[axis] - 1)
-    )
-    return Mask(mask.array[box], mask.grid.cropped(box), cut)
+    reached = {(axis, -1) for axis in range(3) if used[axis][0] == 0}
+    reached |= {(axis, 1) for axis in range(3) if used[axis][-1] == shape[axis] - 1}
+    return Mask(mask.array[box], mask.grid.cropped(box), frozenset(mask.cut & reached))
 
 
 def placed(mask: Mask, grid: Grid) -> Array:
@@ -122,14 +125,10 @@ def placed(mask: Mask, grid: Grid) -> Array:
     whole = np.zeros(grid.shape, bool)
     low, high = np.maximum(start, 0), np.minimum(start + mask.array.shape, grid.shape)
     if (low < high).all():
-        whole[tuple(slice(int(a), int(b)) for a, b in zip(low, high))] = mask.array[
-            tuple(slice(int(a), int(b)) for a, b in zip(low - start, high - start))
-        ]
+        there = tuple(slice(int(a), int(b)) for a, b in zip(low, high))
+        here = tuple(slice(int(a), int(b)) for a, b in zip(low - start, high - start))
+        whole[there] = mask.array[here]
     return whole
-
-
-ALL_EDGES = frozenset((axis, end) for axis in range(3) for end in (-1, 1))
-"""Every edge of an image: what touches one may be cut off there."""
 
 
 def bounding_boxes(array: Array) -> list[Any]:
@@ -139,9 +138,8 @@ def bounding_boxes(array: Array) -> list[Any]:
     plain = np.flip(array, tuple(flips)) if flips else array
     part = plain.transpose(order)
     start = [0, 0, 0]
-    for axis in range(
-        3
-    ):  # most of an image is empty, and looking for anything at all is much quicker than for each label
+    # most of an image is empty, and looking for anything at all is much quicker than for each label
+    for axis in range(3):
         used = np.flatnonzero(part.any(axis=tuple(a for a in range(3) if a != axis)))
         if not len(used):
             return []
@@ -182,4 +180,4 @@ def block_mean(array: Array, grid: Grid, factors: Array) -> tuple[Array, Grid]:
     affine = grid.affine.copy()
     affine[:3, 3] = grid.to_ras(np.array([-p[0] + (f - 1) / 2 for p, f in zip(pads, factors)]))
     affine[:3, :3] = affine[:3, :3] * factors
-    return mean, Grid((mean.shape[0], mean.shape[1], mean.shape[2]), affine)
+    return mean, Grid.of(mean.shape, affine)

@@ -1,4 +1,4 @@
-"""Sub-voxel bone surfaces from label maps, sections of them, and distances between them.
+"""Sub-voxel bone surfaces from label maps, and sections of them.
 
 A label map is a staircase: the bone's edge lies somewhere between the last voxel center inside and the
 first one outside. :func:`refine` finds the smoothest surface that leaves every voxel center on its side:
@@ -19,52 +19,121 @@ import numpy as np
 import scipy
 
 from ..values import Array
-from .grid import Grid
+from .grid import Grid, box_corners
 
 SMOOTHING_LENGTH_VOXELS = 0.85
 """Length (in voxels of the finest axis) below which bumps are taken as staircase, where the labels allow it."""
 
-
 SMOOTHING_LENGTH_3D_MM = 0.65
-"""For distances in 3D at least this: a minimum over a whole surface picks its bumps, and fine voxels make many small ones."""
+"""For distances in 3D at least this.
 
+A minimum over a whole surface picks its bumps, and fine voxels make many small ones.
+"""
 
 _SIGMA_VOXELS = 0.5
 
-
 _ITERATIONS = 16
-
 
 _FOURTH_ORDER_SLOPE = 2.0 - 1.0 / np.sqrt(2.0)
 
+_SQUARES = {
+    1: [(3, 0)], 2: [(0, 1)], 3: [(3, 1)], 4: [(1, 2)], 5: [(3, 0), (1, 2)], 6: [(0, 2)], 7: [(3, 2)],
+    8: [(2, 3)], 9: [(2, 0)], 10: [(0, 1), (2, 3)], 11: [(2, 1)], 12: [(1, 3)], 13: [(1, 0)], 14: [(0, 3)],
+}  # fmt: skip
+"""Marching squares: which of a cell's four corners are inside (a bit each), and the edges that its lines join."""
 
-def signed_distance(inside: Array, spacing: Array, far: bool = True) -> Array:
-    """Approximate signed distance to the edge of a mask, millimeter, positive inside.
 
-    Within about one and a half voxels of the edge it follows the blurred mask (sub-voxel, and the same for
-    edges of all directions), further away the Euclidean distance between voxel centers.
+def refined_patch(
+    inside: Array,
+    grid: Grid,
+    low_mm: Array,
+    high_mm: Array,
+    smoothing: float = SMOOTHING_LENGTH_VOXELS,
+    margin_mm: float = 4.0,
+) -> Patch | None:
+    """Refine the part of a mask within a box of its frame; None where nothing of it lies there.
 
-    :param inside: (I, J, K) bool, or float occupancy in 0..1.
-    :param spacing: (3,) millimeter.
-    :param far: whether the distance is wanted away from the edge; without it, voxels that are not much longer
-        than wide get a constant there (thick slices need it even between them).
+    :param inside: (I, J, K) bool on ``grid``.
+    :param low_mm: (3,) lowest coordinates of the box, ``high_mm`` the highest.
+    :param smoothing: see :func:`refine`.
+    :param margin_mm: widening, so that the border of the patch does not influence what is measured.
     """
-    h = float(np.min(spacing))
-    occupancy = inside.astype(np.float32)
-    mask = occupancy > 0.5
-    sigma = _SIGMA_VOXELS * h / np.asarray(spacing)
-    blurred = 2.0 * scipy.ndimage.gaussian_filter(occupancy, sigma) - scipy.ndimage.gaussian_filter(
-        occupancy, sigma * np.sqrt(2.0)
-    )
-    near = (_SIGMA_VOXELS * h / _FOURTH_ORDER_SLOPE * np.sqrt(2.0)) * scipy.special.erfinv(
-        2.0 * np.clip(blurred, 1e-3, 1 - 1e-3) - 1.0
-    )
-    if np.max(spacing) < 2.0 * h and not far:
-        return np.asarray(near, dtype=np.float32)
-    deep = scipy.ndimage.distance_transform_edt(mask, sampling=spacing)
-    out = scipy.ndimage.distance_transform_edt(~mask, sampling=spacing)
-    distance = np.where(mask, deep - 0.5 * h, 0.5 * h - out)
-    return np.asarray(np.where(np.abs(distance) < 1.6 * h, near, distance), dtype=np.float32)
+    ijk = grid.to_ijk(box_corners(low_mm - margin_mm, high_mm + margin_mm))
+    pad = 2
+    low = np.floor(ijk.min(0)).astype(int) - pad
+    high = np.ceil(ijk.max(0)).astype(int) + 1 + pad
+    shape = np.array(inside.shape)
+    start, stop = np.clip(low, 0, shape), np.clip(high, 0, shape)
+    box = tuple(slice(int(a), int(b)) for a, b in zip(start, stop))
+    if (stop <= start).any() or not inside[box].any():
+        return None
+    before, after = np.clip(start - low, 0, pad), np.clip(high - stop, 0, pad)
+    # Thick slices: nothing is known beyond the last one, so none is made up there.
+    if grid.spacing[2] > 2.0 * grid.spacing.min():
+        before[2] = after[2] = 0
+    part = np.pad(np.ascontiguousarray(inside[box]), np.stack([before, after], axis=1))
+    affine = grid.affine.copy()
+    affine[:3, 3] = grid.to_ras((start - before).astype(float))
+    return Patch(refine(part, grid.spacing, smoothing), Grid.of(part.shape, affine))
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A refined piece of a surface: ``phi`` (I, J, K), millimeter, positive inside, on ``grid``."""
+
+    phi: Array
+    grid: Grid
+
+    def section(self, level_mm: float) -> Array:
+        """Cut with the plane of third coordinate ``level_mm``; segments (N, 2, 3) in the grid's frame, millimeter.
+
+        Where a slice of the grid lies in the plane it is used as it is; elsewhere the distance is
+        interpolated linearly on a plane grid of the finest spacing.
+        """
+        grid = self.grid
+        if grid.axis_tilt_deg(2) < 0.05:
+            k = (level_mm - grid.affine[2, 3]) / grid.affine[2, 2]
+            if abs(k - round(k)) < 0.02:
+                return self._slice_section(round(k))
+        return self._interpolated_section(level_mm)
+
+    def _slice_section(self, k: int) -> Array:
+        if not 0 <= k < self.grid.shape[2]:
+            return np.zeros((0, 2, 3))
+        lines = contour_lines(self.phi[:, :, k])
+        return self.grid.to_ras(np.concatenate([lines, np.full((len(lines), 2, 1), float(k))], axis=2))
+
+    def _interpolated_section(self, level_mm: float) -> Array:
+        corners = self.grid.corners()
+        low, high = corners.min(0), corners.max(0)
+        if not low[2] <= level_mm <= high[2]:
+            return np.zeros((0, 2, 3))
+        step = float(self.grid.spacing.min())
+        nx, ny = (int(np.ceil((high[a] - low[a]) / step)) + 1 for a in range(2))
+        xy = np.stack(np.meshgrid(low[0] + step * np.arange(nx), low[1] + step * np.arange(ny), indexing="ij"), axis=-1)
+        places = np.concatenate([xy, np.full((nx, ny, 1), level_mm)], axis=2)
+        ijk = np.moveaxis(self.grid.to_ijk(places), -1, 0)
+        plane = scipy.ndimage.map_coordinates(self.phi, ijk, order=1, mode="constant", cval=-1e3)
+        lines = contour_lines(plane, lowest=-0.9e3)
+        return np.concatenate([low[:2] + step * lines, np.full((len(lines), 2, 1), level_mm)], axis=2)
+
+    def surface_points(self) -> Array:
+        """Return points of the zero surface, (N, 3), the grid's frame: those between neighboring voxel centers."""
+        pieces = []
+        phi = self.phi
+        for axis in range(3):
+            a = np.take(phi, range(phi.shape[axis] - 1), axis)
+            b = np.take(phi, range(1, phi.shape[axis]), axis)
+            where = np.argwhere((a > 0) != (b > 0))
+            if not len(where):
+                continue
+            values_a, values_b = a[tuple(where.T)], b[tuple(where.T)]
+            points = where.astype(float)
+            points[:, axis] += values_a / (values_a - values_b)
+            pieces.append(points)
+        if not pieces:
+            return np.zeros((0, 3))
+        return self.grid.to_ras(np.concatenate(pieces))
 
 
 def refine(inside: Array, spacing: Array, smoothing: float = SMOOTHING_LENGTH_VOXELS) -> Array:
@@ -100,60 +169,45 @@ def refine(inside: Array, spacing: Array, smoothing: float = SMOOTHING_LENGTH_VO
     return np.asarray(smooth)
 
 
-@dataclass(frozen=True)
-class Patch:
-    """A refined piece of a surface: ``phi`` (I, J, K), millimeter, positive inside, on ``grid``."""
+def signed_distance(inside: Array, spacing: Array, far: bool = True) -> Array:
+    """Approximate signed distance to the edge of a mask, millimeter, positive inside.
 
-    phi: Array
-    grid: Grid
+    Within about one and a half voxels of the edge it follows the blurred mask (sub-voxel, and the same for
+    edges of all directions), further away the Euclidean distance between voxel centers.
 
-    def section(self, level_mm: float) -> Array:
-        """Cut with the plane of third coordinate ``level_mm``; segments (N, 2, 3) in the grid's frame, millimeter.
+    :param inside: (I, J, K) bool, or float occupancy in 0..1.
+    :param spacing: (3,) millimeter.
+    :param far: whether the distance is wanted away from the edge; without it, voxels that are not much longer
+        than wide get a constant there (thick slices need it even between them).
+    """
+    h = float(np.min(spacing))
+    occupancy = inside.astype(np.float32)
+    mask = occupancy > 0.5
+    sigma = _SIGMA_VOXELS * h / np.asarray(spacing)
+    blurred = 2.0 * scipy.ndimage.gaussian_filter(occupancy, sigma) - scipy.ndimage.gaussian_filter(
+        occupancy, sigma * np.sqrt(2.0)
+    )
+    near = (_SIGMA_VOXELS * h / _FOURTH_ORDER_SLOPE * np.sqrt(2.0)) * scipy.special.erfinv(
+        2.0 * np.clip(blurred, 1e-3, 1 - 1e-3) - 1.0
+    )
+    if np.max(spacing) < 2.0 * h and not far:
+        return np.asarray(near, dtype=np.float32)
+    deep = scipy.ndimage.distance_transform_edt(mask, sampling=spacing)
+    out = scipy.ndimage.distance_transform_edt(~mask, sampling=spacing)
+    distance = np.where(mask, deep - 0.5 * h, 0.5 * h - out)
+    return np.asarray(np.where(np.abs(distance) < 1.6 * h, near, distance), dtype=np.float32)
 
-        Where a slice of the grid lies in the plane it is used as it is; elsewhere the distance is
-        interpolated linearly on a plane grid of the finest spacing.
-        """
-        grid = self.grid
-        if grid.axis_tilt_deg(2) < 0.05:
-            k = (level_mm - grid.affine[2, 3]) / grid.affine[2, 2]
-            if abs(k - round(k)) < 0.02:
-                k = round(k)
-                if not 0 <= k < grid.shape[2]:
-                    return np.zeros((0, 2, 3))
-                lines = contour_lines(self.phi[:, :, k])
-                ijk = np.concatenate([lines, np.full((len(lines), 2, 1), float(k))], axis=2)
-                return grid.to_ras(ijk)
-        corners = grid.corners()
-        low, high = corners.min(0), corners.max(0)
-        if not low[2] <= level_mm <= high[2]:
-            return np.zeros((0, 2, 3))
-        h = float(grid.spacing.min())
-        nx, ny = (int(np.ceil((high[a] - low[a]) / h)) + 1 for a in range(2))
-        xy = np.stack(np.meshgrid(low[0] + h * np.arange(nx), low[1] + h * np.arange(ny), indexing="ij"), axis=-1)
-        ras = np.concatenate([xy, np.full((nx, ny, 1), level_mm)], axis=2)
-        ijk = np.moveaxis(grid.to_ijk(ras), -1, 0)
-        plane = scipy.ndimage.map_coordinates(self.phi, ijk, order=1, mode="constant", cval=-1e3)
-        lines = contour_lines(plane, lowest=-0.9e3)
-        points = low[:2] + h * lines
-        return np.concatenate([points, np.full((len(lines), 2, 1), level_mm)], axis=2)
 
-    def surface_points(self) -> Array:
-        """Points of the zero surface, (N, 3), the grid's frame: crossings of the voxel grid's edges and their refinement."""
-        pieces = []
-        phi = self.phi
-        for axis in range(3):
-            a = np.take(phi, range(phi.shape[axis] - 1), axis)
-            b = np.take(phi, range(1, phi.shape[axis]), axis)
-            where = np.argwhere((a > 0) != (b > 0))
-            if not len(where):
-                continue
-            values_a, values_b = a[tuple(where.T)], b[tuple(where.T)]
-            points = where.astype(float)
-            points[:, axis] += values_a / (values_a - values_b)
-            pieces.append(points)
-        if not pieces:
-            return np.zeros((0, 3))
-        return self.grid.to_ras(np.concatenate(pieces))
+def edge_points(inside: Array, grid: Grid) -> Array:
+    """Midpoints between neighboring voxel centers on either side of a mask's edge, (N, 3), the grid's frame."""
+    pieces = []
+    for axis in range(3):
+        changed = np.diff(inside.view(np.int8), axis=axis) != 0
+        where = np.argwhere(changed).astype(float)
+        where[:, axis] += 0.5
+        pieces.append(where)
+    points = np.concatenate(pieces)
+    return grid.to_ras(points)
 
 
 def triangulated(phi: Array, grid: Grid) -> Any:
@@ -222,105 +276,3 @@ def contour_lines(plane: Array, lowest: float = -np.inf) -> Array:
             for first, second in pairs:
                 segments.append(np.stack([crossing[chosen, first], crossing[chosen, second]], axis=1))
     return np.concatenate(segments)
-
-
-_SQUARES = {
-    1: [(3, 0)], 2: [(0, 1)], 3: [(3, 1)], 4: [(1, 2)], 5: [(3, 0), (1, 2)], 6: [(0, 2)], 7: [(3, 2)],
-    8: [(2, 3)], 9: [(2, 0)], 10: [(0, 1), (2, 3)], 11: [(2, 1)], 12: [(1, 3)], 13: [(1, 0)], 14: [(0, 3)],
-}  # fmt: skip
-
-
-def closest_on_segments(points: Array, segments: Array) -> tuple[float, Array, Array] | None:
-    """Smallest distance from points (N, 3) to segments (M, 2, 3): distance, the point, the place on the segment."""
-    if not len(points) or not len(segments):
-        return None
-    start = segments[:, 0]
-    along = segments[:, 1] - start
-    length = np.maximum((along**2).sum(1), 1e-18)
-    best: tuple[float, Array, Array] | None = None
-    for low in range(0, len(points), 512):
-        block = points[low : low + 512]
-        t = np.clip(np.einsum("nmc,mc->nm", block[:, None] - start[None], along) / length, 0, 1)
-        place = start[None] + t[..., None] * along[None]
-        squared = ((block[:, None] - place) ** 2).sum(2)
-        flat = int(squared.argmin())
-        n, m = divmod(flat, len(segments))
-        if best is None or squared[n, m] < best[0] ** 2:
-            best = (float(np.sqrt(squared[n, m])), block[n], place[n, m])
-    return best
-
-
-def closest_between(first: Array, second: Array) -> tuple[float, Array, Array] | None:
-    """Smallest distance between two sets of segments (N, 2, 3), (M, 2, 3) that do not cross: distance and both places."""
-    if not len(first) or not len(second):
-        return None
-    tree = scipy.spatial.cKDTree(second.reshape(-1, 3))
-    rough, _ = tree.query(first.reshape(-1, 3))
-    limit = rough.min() + 1.5 * max(_longest(first), _longest(second))
-    near_first = first[(rough <= limit).reshape(-1, 2).any(1)]
-    back, _ = scipy.spatial.cKDTree(near_first.reshape(-1, 3)).query(second.reshape(-1, 3))
-    near_second = second[(back <= limit).reshape(-1, 2).any(1)]
-    forward = closest_on_segments(near_first.reshape(-1, 3), near_second)
-    backward = closest_on_segments(near_second.reshape(-1, 3), near_first)
-    assert forward is not None and backward is not None
-    if backward[0] < forward[0]:
-        return backward[0], backward[2], backward[1]
-    return forward
-
-
-def _longest(segments: Array) -> float:
-    return float(np.linalg.norm(segments[:, 1] - segments[:, 0], axis=1).max())
-
-
-def edge_points(inside: Array, grid: Grid) -> Array:
-    """Midpoints between neighboring voxel centers on either side of a mask's edge, (N, 3), the grid's frame."""
-    pieces = []
-    for axis in range(3):
-        changed = np.diff(inside.view(np.int8), axis=axis) != 0
-        where = np.argwhere(changed).astype(float)
-        where[:, axis] += 0.5
-        pieces.append(where)
-    points = np.concatenate(pieces)
-    return grid.to_ras(points)
-
-
-def refined_patch(
-    inside: Array,
-    grid: Grid,
-    low_mm: Array,
-    high_mm: Array,
-    smoothing: float = SMOOTHING_LENGTH_VOXELS,
-    margin_mm: float = 4.0,
-) -> Patch | None:
-    """Refine the part of a mask within a box of its frame; None where nothing of it lies there.
-
-    :param inside: (I, J, K) bool on ``grid``.
-    :param low_mm: (3,) lowest coordinates of the box, ``high_mm`` the highest.
-    :param smoothing: see :func:`refine`.
-    :param margin_mm: widening, so that the border of the patch does not influence what is measured.
-    """
-    corners = (
-        np.array(np.meshgrid(*np.stack([low_mm - margin_mm, high_mm + margin_mm]).T, indexing="ij")).reshape(3, -1).T
-    )
-    ijk = grid.to_ijk(corners)
-    pad = 2
-    low = np.floor(ijk.min(0)).astype(int) - pad
-    high = np.ceil(ijk.max(0)).astype(int) + 1 + pad
-    shape = np.array(inside.shape)
-    start, stop = np.clip(low, 0, shape), np.clip(high, 0, shape)
-    if (stop <= start).any() or not inside[_box(start, stop)].any():
-        return None
-    padding: Any = [
-        (int(min(max(start[a] - low[a], 0), pad)), int(min(max(high[a] - stop[a], 0), pad))) for a in range(3)
-    ]
-    # Thick slices: nothing is known beyond the last one, so none is made up there.
-    if grid.spacing[2] > 2.0 * grid.spacing.min():
-        padding[2] = (0, 0)
-    part = np.pad(np.ascontiguousarray(inside[_box(start, stop)]), padding)
-    affine = grid.affine.copy()
-    affine[:3, 3] = grid.to_ras(start - np.array([p[0] for p in padding], float))
-    return Patch(refine(part, grid.spacing, smoothing), Grid((part.shape[0], part.shape[1], part.shape[2]), affine))
-
-
-def _box(start: Array, stop: Array) -> tuple[slice, ...]:
-    return tuple(slice(int(a), int(b)) for a, b in zip(start, stop))

@@ -25,10 +25,7 @@ def _dependency(results: Mapping[str, Result], measurement_id: str) -> Measured:
     result = results.get(measurement_id)
     if isinstance(result, Measured):
         return result
-    raise DefinitionError(
-        f"The result of {measurement_id!r} is asked for by a measurement that does not depend on it; "
-        "name it in its 'depends'."
-    )
+    raise DefinitionError(f"its function asks for the result of {measurement_id!r}; name that in 'depends'.")
 
 
 @dataclass
@@ -64,7 +61,7 @@ class HipData:
         place = position(self.landmarks, landmark_id)
         if place is None:
             raise DefinitionError(
-                f"{landmark_id!r} is asked for by a measurement and not placed; name it in the measurement's 'needs'."
+                f"its function asks for the place of {landmark_id!r}, which has none; name that in 'needs'."
             )
         return place
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from ..anatomy.landmarks import LandmarkSet, LandmarkStatus, landmark_definitions
-from ..values import IFIMeasureError, NotMeasurable, Result, Side
+from ..values import IFIMeasureError, Measured, NotMeasurable, Result, Side
 from .definition import DefinitionError, HipData, MeasurementDefinition, PairData
 from .registry import MEASUREMENTS, measurement
 
@@ -22,7 +22,9 @@ def measure_hip(data: HipData) -> dict[str, Result]:
         if compute is None:
             continue
         lacking = _lacking(definition, data.landmarks, results)
-        results[definition.id] = lacking or _computed(compute, replace(data, results=_of(definition, results)))
+        results[definition.id] = lacking or _computed(
+            definition, compute, replace(data, results=_of(definition, results))
+        )
     return {m.id: results[m.id] for m in MEASUREMENTS if not m.paired}
 
 
@@ -44,7 +46,7 @@ def measure_pair(hips: Mapping[Side, HipData], measured: Mapping[Side, Mapping[s
         lacking = _lacking_in_pair(definition, hips, measured, results)
         right, left = (replace(hips[side], results=_of(definition, measured[side])) for side in (Side.RIGHT, Side.LEFT))
         data = PairData(right=right, left=left, results=_of(definition, results))
-        results[definition.id] = lacking or _computed(compute, data)
+        results[definition.id] = lacking or _computed(definition, compute, data)
     return {m.id: results[m.id] for m in MEASUREMENTS if m.paired}
 
 
@@ -53,14 +55,33 @@ def _of(definition: MeasurementDefinition, results: Mapping[str, Result]) -> dic
     return {key: results[key] for key in definition.depends if key in results}
 
 
-def _computed(compute: Callable[[_Data], Result], data: _Data) -> Result:
-    """A result, or why its numbers gave none: one measurement that fails takes no other with it."""
+def _computed(definition: MeasurementDefinition, compute: Callable[[_Data], Result], data: _Data) -> Result:
+    """A result, or why its numbers gave none: one measurement that fails takes no other with it.
+
+    :raises DefinitionError: where the function asks for or gives what the definition does not say.
+    """
     try:
-        return compute(data)
-    except DefinitionError:
-        raise
+        result = compute(data)
+    except DefinitionError as error:
+        raise DefinitionError(f"Measurement {definition.id!r}: {error}") from None
     except (ArithmeticError, IFIMeasureError) as error:
         return NotMeasurable(f"it cannot be computed from the numbers here: {str(error).rstrip('.')}.")
+    if isinstance(result, NotMeasurable):
+        return result
+    for wrong, sentence in (
+        (not isinstance(result, Measured), f"its function gave {result!r}, and must give Measured or NotMeasurable."),
+        (
+            getattr(result, "unit", "") != definition.unit,
+            f"its unit is {definition.unit!r}, its function gave another.",
+        ),
+        (
+            len(getattr(result, "points_ras_mm", ())) not in (0, 2, 3),
+            "what is drawn of it must be two or three points.",
+        ),
+    ):
+        if wrong:
+            raise DefinitionError(f"Measurement {definition.id!r}: {sentence}")
+    return result
 
 
 def _lacking_in_pair(

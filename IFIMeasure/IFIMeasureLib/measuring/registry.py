@@ -86,6 +86,9 @@ class Registry(Sequence[MeasurementDefinition]):
     def __getitem__(self, index: int | slice) -> MeasurementDefinition | tuple[MeasurementDefinition, ...]:
         return tuple(self._entries.values())[index]
 
+    def __iter__(self) -> Iterator[MeasurementDefinition]:
+        return iter(tuple(self._entries.values()))
+
     def __len__(self) -> int:
         return len(self._entries)
 

@@ -9,13 +9,13 @@ import numpy as np
 import scipy
 
 from ..anatomy.regions import ADULT_HEAD_RADIUS_MM, LESSER_TROCHANTER_HALF_HEIGHT, Region
-from ..images.grid import Grid
+from ..images.distance import closest_between
+from ..images.grid import Grid, box_corners
 from ..images.masks import Mask
 from ..images.surface import (
     SMOOTHING_LENGTH_3D_MM,
     SMOOTHING_LENGTH_VOXELS,
     Patch,
-    closest_between,
     edge_points,
     refined_patch,
 )
@@ -250,7 +250,7 @@ def _edge(mask: Mask, low: float, high: float, belongs: Region | None) -> Array:
     box_low[2], box_high[2] = max(low - grid.spacing[2], box_low[2]), min(high + grid.spacing[2], box_high[2])
     if box_low[2] >= box_high[2]:
         return np.zeros((0, 3))
-    ijk = grid.to_ijk(np.array(np.meshgrid(*np.stack([box_low, box_high]).T, indexing="ij")).reshape(3, -1).T)
+    ijk = grid.to_ijk(box_corners(box_low, box_high))
     start = np.clip(np.floor(ijk.min(0)).astype(int), 0, mask.array.shape)
     stop = np.clip(np.ceil(ijk.max(0)).astype(int) + 1, 0, mask.array.shape)
     box = (slice(start[0], stop[0]), slice(start[1], stop[1]), slice(start[2], stop[2]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import scipy
 
@@ -16,36 +18,55 @@ def find_head(bone: BoneField, points: Array, normals: Array, found: Placement) 
     A vote for radius R at point p with outward normal n is p - R n; on a sphere all votes meet.
     """
     top = points[:, 2] > points[:, 2].max() - 75.0
-    p, n = points[top], normals[top]
-    best: tuple[float, Array, float, float] = (0.0, np.zeros(3), 0.0, 0.0)
+    head = _largest_sphere(points[top], normals[top])
+    if head is None or head.covered < 0.3 or not 11.0 < head.radius < 36.0:
+        found.missing["femoral_head_center"] = (
+            "no sphere of the size of a femoral head fits the upper end of this femur;"
+            " the head may be outside the field of view, deformed or replaced."
+        )
+        return
+    cut = bone.is_cut_within(head.center, 0.75 * head.radius)
+    if cut or (head.covered < 0.45 and bone.is_cut_within(head.center, head.radius)):
+        found.missing["femoral_head_center"] = "the field of view cuts the femoral head off."
+        return
+    found.points["femoral_head_center"] = head.center
+    found.head_radius_mm = float(head.radius)
+
+
+@dataclass(frozen=True)
+class _Sphere:
+    """A sphere fitted to a part of a surface; ``covered`` is the share of it (0 to 1) that the surface follows."""
+
+    center: Array
+    radius: float
+    covered: float
+
+    @property
+    def size(self) -> float:
+        """Proportional to the area that the surface follows."""
+        return self.covered * self.radius**2
+
+
+def _largest_sphere(p: Array, n: Array) -> _Sphere | None:
+    """The largest piece of a sphere on a surface of points (N, 3) with outward unit normals (N, 3)."""
+    best: _Sphere | None = None
     for candidate in np.arange(12.0, 34.0, 2.0):
         votes = p - candidate * n
         cells = np.floor(votes / 5.0).astype(np.int64)
         keys = cells[:, 0] * 73856093 ^ cells[:, 1] * 19349663 ^ cells[:, 2] * 83492791
         _, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
         fitted = _fit_sphere(p, n, np.median(votes[inverse == counts.argmax()], axis=0), float(candidate))
-        # the head is the largest piece of a sphere on the upper femur
-        if fitted is not None and fitted[2] * fitted[1] ** 2 > best[0]:
-            best = (fitted[2] * fitted[1] ** 2, *fitted)
-    _, center, radius, covered = best
-    if covered < 0.3 or not 11.0 < radius < 36.0:
-        found.missing["femoral_head_center"] = (
-            "no sphere of the size of a femoral head fits the upper end of this femur; the head may be outside the field of view, deformed or replaced."
-        )
-        return
-    if bone.is_cut_within(center, 0.75 * radius) or (covered < 0.45 and bone.is_cut_within(center, radius)):
-        found.missing["femoral_head_center"] = "the field of view cuts the femoral head off."
-        return
-    found.points["femoral_head_center"] = center
-    found.head_radius_mm = float(radius)
+        if fitted is not None and (best is None or fitted.size > best.size):
+            best = fitted
+    return best
 
 
-def _fit_sphere(p: Array, n: Array, center: Array, radius: float) -> tuple[Array, float, float] | None:
-    """Least-squares sphere through the points near a first guess: center, radius, share of the sphere covered."""
+def _fit_sphere(p: Array, n: Array, center: Array, radius: float) -> _Sphere | None:
+    """Least-squares sphere through the points near a first guess; None where there is none."""
     used = np.zeros(0, int)
     for tolerance in (3.0, 2.5, 2.0, 1.5, 1.5, 1.2, 1.2, 1.2):
         offset = p - center
-        distance = row_lengths(offset)
+        distance = _lengths(offset)
         aligned = np.einsum("ij,ij->i", offset, n) > 0.85 * distance
         used = np.flatnonzero((np.abs(distance - radius) < tolerance) & aligned)
         if len(used) < 30:
@@ -54,16 +75,16 @@ def _fit_sphere(p: Array, n: Array, center: Array, radius: float) -> tuple[Array
         design = np.full((len(near), 4), -1.0)
         for _ in range(3):
             offset = near - center
-            distance = row_lengths(offset)
+            distance = _lengths(offset)
             design[:, :3] = offset / -distance[:, None]
             change = np.linalg.lstsq(design.T @ design, design.T @ (radius - distance), rcond=None)[0]
             center, radius = center + change[:3], radius + float(change[3])
         if not 8.0 < radius < 45.0:
             return None
-    return center, radius, _covered_fraction((p[used] - center) / radius)
+    return _Sphere(center, radius, _covered_fraction((p[used] - center) / radius))
 
 
-def row_lengths(vectors: Array) -> Array:
+def _lengths(vectors: Array) -> Array:
     """Lengths of vectors (N, 3), never quite 0."""
     return np.asarray(np.maximum(np.sqrt(np.einsum("ij,ij->i", vectors, vectors)), 1e-6))
 

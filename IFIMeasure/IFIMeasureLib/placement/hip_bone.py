@@ -9,7 +9,11 @@ from .placement import Placement
 
 
 def find_on_hip_bone(mask: Mask, found: Placement) -> BoneField:
-    """Place the lowest point of the ischial tuberosity (side frame); adds to ``found``."""
+    """Place the lowest point of the ischial tuberosity; adds to ``found``.
+
+    :param mask: the hip bone in the side frame.
+    :returns: its lower part as a signed distance.
+    """
     bone = BoneField(mask, lower_mm=70.0 * found.scale)
     points = Patch(bone.phi, bone.grid).surface_points()
     lowest = points[points[:, 2].argmin()]

@@ -9,10 +9,11 @@ import numpy as np
 
 from ..anatomy.landmarks import Landmark, LandmarkSet, LandmarkStatus, landmark_definitions, position
 from ..anatomy.regions import Region, ischium_region, lesser_trochanter_region
+from ..images.distance import closest_on_segments
 from ..images.frames import SideFrame
 from ..images.grid import Grid
 from ..images.masks import Mask
-from ..images.surface import closest_on_segments, refined_patch
+from ..images.surface import refined_patch
 from ..measuring.definition import HipData
 from ..measuring.spaces import ProfilePoint, Space, axial_levels, coarse_space, measure_space
 from ..placement.bone_field import BoneField

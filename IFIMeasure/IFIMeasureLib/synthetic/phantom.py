@@ -16,9 +16,10 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..anatomy.regions import LESSER_TROCHANTER_HALF_HEIGHT, Region, ischium_region, lesser_trochanter_region
+from ..images.distance import closest_between
 from ..images.frames import SideFrame
-from ..images.grid import Grid
-from ..images.surface import Patch, closest_between, contour_lines
+from ..images.grid import Grid, box_corners
+from ..images.surface import Patch, contour_lines
 from ..values import Array, Side
 from .hip import NARROW, NORMAL, STRUCTURES, HipSpec, build_shapes, femur_points, pose_matrix
 from .shapes import Shape
@@ -131,9 +132,7 @@ class Phantom:
         frame = SideFrame(side)
         for shape in self.shapes(side)[structure]:
             low, high = shape.bounds()
-            ends = np.stack([low - margin, high + margin]).T
-            corners_side = np.array(np.meshgrid(*ends, indexing="ij")).reshape(3, -1).T
-            ijk = grid.to_ijk(frame.to_ras(corners_side))
+            ijk = grid.to_ijk(frame.to_ras(box_corners(low - margin, high + margin)))
             start = np.clip(np.floor(ijk.min(0)).astype(int), 0, grid.shape)
             stop = np.clip(np.ceil(ijk.max(0)).astype(int) + 1, 0, grid.shape)
             if (stop <= start).any():
@@ -256,10 +255,5 @@ class Phantom:
 
     def _surface_points(self, side: Side, structure: str, low: Array, high: Array, step: float) -> Array:
         """Points of a structure's surface within a box, side frame, from the equations on a grid of ``step``."""
-        shape = np.ceil((high - low) / step).astype(int) + 1
-        affine = np.diag([step, step, step, 1.0])
-        affine[:3, 3] = low
-        grid = Grid((int(shape[0]), int(shape[1]), int(shape[2])), affine)
-        axes = [low[a] + step * np.arange(shape[a]) for a in range(3)]
-        p = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
-        return Patch(-self.distance(side, structure, p), grid).surface_points()
+        grid = Grid.covering(low, high, step)
+        return Patch(-self.distance(side, structure, grid.points()), grid).surface_points()

@@ -30,7 +30,7 @@ def sample_grid(
     shape = np.floor((high - low) / spacing_mm).astype(int) + 1
     affine = np.diag([*spacing_mm, 1.0])
     affine[:3, 3] = low
-    return Grid((int(shape[0]), int(shape[1]), int(shape[2])), affine)
+    return Grid.of(shape, affine)
 
 
 def write_sample_study(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from IFIMeasureLib import resources
 from IFIMeasureLib.anatomy.landmarks import empty_landmarks, landmark_definitions, landmark_label, parse_label
 from IFIMeasureLib.values import IFIMeasureError, Side
 
@@ -49,3 +50,10 @@ def test_an_entry_without_a_title_is_refused(with_landmarks):
     with_landmarks({"id": "invented_point"})
     with pytest.raises(IFIMeasureError, match="needs an id, a title and how to find it"):
         landmark_definitions()
+
+
+def test_a_comma_that_is_missing_is_told_with_its_line(tmp_path, monkeypatch):
+    (tmp_path / "a.json").write_text('{"landmarks": [\n {"id": "a"}\n {"id": "b"}\n]}')
+    monkeypatch.setattr(resources, "resource_path", lambda name: tmp_path / name)
+    with pytest.raises(IFIMeasureError, match=r"Resources/a\.json: Expecting ',' delimiter in line 3, column 2\."):
+        resources.read_json("a.json")

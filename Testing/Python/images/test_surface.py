@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from IFIMeasureLib.images.distance import closest_between
 from IFIMeasureLib.images.grid import Grid
-from IFIMeasureLib.images.surface import Patch, closest_between, contour_lines, refine, signed_distance
+from IFIMeasureLib.images.surface import Patch, contour_lines, refine, signed_distance
 
 
 def ball(radius: float, spacing: np.ndarray, center: np.ndarray, n: tuple[int, int, int]) -> np.ndarray:

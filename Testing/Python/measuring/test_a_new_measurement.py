@@ -73,10 +73,8 @@ def test_they_stand_in_every_file_of_a_study(additions, tmp_path):
     fhir = (out / "fhir.json").read_text(encoding="utf-8")
     assert all(f'"{entry.id.upper()}"' in fhir for entry in ENTRIES) and why in fhir
     document = json.loads((out / "study.json").read_text(encoding="utf-8"))
-    assert [row["state"] for row in document["landmarks"] if row["landmark"] == "invented_point"] == [
-        "manual",
-        "missing",
-    ]
+    points = [row for row in document["landmarks"] if row["landmark"] == "invented_point"]
+    assert [(row["status"], row["placed_by"]) for row in points] == [("defined", "person"), ("missing", "program")]
     assert (out / "scene.mrb").stat().st_size > 0
 
 

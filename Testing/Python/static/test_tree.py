@@ -29,7 +29,8 @@ def files(pattern: str, below: Path) -> set[str]:
 
 
 def test_the_lists_of_scripts_and_resources_are_those_of_the_tree():
-    assert set(cmake_list("MODULE_PYTHON_SCRIPTS")) == files("*.py", MODULE)
+    assert sorted(cmake_list("MODULE_PYTHON_SCRIPTS")) == sorted(files("*.py", MODULE))
+    assert (MODULE / "CMakeLists.txt").read_text().count(".py\n") == len(cmake_list("MODULE_PYTHON_SCRIPTS"))
     assert set(cmake_list("MODULE_PYTHON_RESOURCES")) == files("*", MODULE / "Resources") | {"IFIMeasureLib/py.typed"}
 
 
