@@ -13,11 +13,12 @@ from ..anatomy.structures import definitions
 from ..images.grid import Grid
 from ..images.masks import Mask
 from ..images.surface import contour_lines
-from ..measuring.definition import Kind, MeasurementDefinition
+from ..measuring.definition import MeasurementDefinition
 from ..measuring.registry import MEASUREMENTS
 from ..study.result import HipResult, StudyResult
 from ..values import Array, Measured
 from .picture import Drawing, Picture, Point, gray_levels
+from .text import number_text, unit_text
 
 _STEP_MM = 0.5
 """Width of a pixel."""
@@ -42,7 +43,7 @@ _STYLES = {"ifs": _LineStyle("#ffd23c", None, 34.0), "qfs": _LineStyle("#59d0ff"
 
 def side_levels(hip: HipResult) -> list[float]:
     """Return the levels (RAS S, millimeter) whose slices show one side's smallest axial spaces."""
-    return list(dict.fromkeys(level for _, _, level in _axial_spaces(hip)))
+    return list(dict.fromkeys(level for _, _, level in _axial_distances(hip)))
 
 
 def axial_picture(study: StudyResult, level: float) -> Picture:
@@ -57,19 +58,19 @@ def axial_picture(study: StudyResult, level: float) -> Picture:
         for key, mask in hip.masks.items():
             _draw_outline(drawing, window, mask, f"{key} {side.value}", definitions()[key].color)
     for hip in study.hips.values():
-        for definition, result, of in _axial_spaces(hip):
+        for definition, result, of in _axial_distances(hip):
             if abs(of - level) <= 1e-6:
-                _draw_space(drawing, window, definition, result)
+                _draw_distance(drawing, window, definition, result)
     drawing.outlined_text("R", (6, 20), 18, "start", "white")
     drawing.outlined_text("L", (drawing.width - 6, 20), 18, "end", "white")
     return drawing.picture(f"Axial plane at S {level:.1f} mm; the patient's right is on the left.")
 
 
-def _axial_spaces(hip: HipResult) -> Iterator[tuple[MeasurementDefinition, Measured, float]]:
-    """The drawn spaces that were measured in an axial plane, and its level."""
+def _axial_distances(hip: HipResult) -> Iterator[tuple[MeasurementDefinition, Measured, float]]:
+    """The drawn distances that were measured in an axial plane, and its level."""
     for definition in MEASUREMENTS:
         result = hip.results.get(definition.id)
-        if definition.kind is not Kind.SPACE or not definition.drawn or not isinstance(result, Measured):
+        if not definition.drawn or not isinstance(result, Measured) or len(result.points_ras_mm) != 2:
             continue
         if result.slice_ras_s_mm is not None:
             yield definition, result, result.slice_ras_s_mm
@@ -124,8 +125,8 @@ def _draw_outline(drawing: Drawing, window: _Window, mask: Mask, name: str, colo
     )
 
 
-def _draw_space(drawing: Drawing, window: _Window, definition: MeasurementDefinition, result: Measured) -> None:
-    """The line of a space, with a dark rim, and its value below it."""
+def _draw_distance(drawing: Drawing, window: _Window, definition: MeasurementDefinition, result: Measured) -> None:
+    """The line of a distance, with a dark rim, and its value below it."""
     style = _STYLES.get(definition.space or "", _LineStyle())
     ends: list[Point] = [(float(x), float(y)) for x, y in window.pixel(np.array(result.points_ras_mm))]
     drawing.line(ends[0], ends[1], "black", 4.5)
@@ -133,7 +134,8 @@ def _draw_space(drawing: Drawing, window: _Window, definition: MeasurementDefini
     for end in ends:
         drawing.circle(end, 2.6, style.color, stroke="black")
     place = (0.5 * (ends[0][0] + ends[1][0]), max(ends[0][1], ends[1][1]) + style.below)
-    drawing.outlined_text(f"{definition.label} {result.value:.1f} mm", place, 15, "middle", style.color)
+    value = f"{number_text(result.value, definition.decimals)}{unit_text(result.unit)}"
+    drawing.outlined_text(f"{definition.label} {value}", place, 15, "middle", style.color)
 
 
 def _outline(mask: Mask, level: float) -> Array:

@@ -87,7 +87,7 @@ def test_long_tsv_workbook_and_parquet_hold_the_same_values(many, tmp_path):
         if row["measurement"] == "ifs_3d" and row["side"] == "right"
     ]
     assert long == values
-    assert len(read(tmp_path / "long.csv")) == 12 * sum(1 if m.compute is None else 2 for m in MEASUREMENTS)
+    assert len(read(tmp_path / "long.csv")) == 12 * sum(1 if m.paired else 2 for m in MEASUREMENTS)
 
 
 def test_damaged_studies_are_left_out_and_named_and_nothing_is_written_where_all_are(demo, tmp_path, capsys):

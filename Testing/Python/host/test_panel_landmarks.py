@@ -47,7 +47,7 @@ def test_a_point_placed_on_the_other_hip_is_said_and_gives_no_number(placed, key
     )
     placed.turn()
     assert "it was placed on the right hip; place it again" in placed.ui.statusLabel.text
-    assert {placed.value(m.id, side) for m in MEASUREMENTS if m.compute for side in Side} == {
+    assert {placed.value(m.id, side) for m in MEASUREMENTS if not m.paired for side in Side} == {
         "–"
     } and not placed.ui.exportButton.enabled
     nodes[Side.LEFT].SetNthControlPointPositionWorld(index, *place)
@@ -74,7 +74,7 @@ def test_undo_of_a_moved_point_brings_place_origin_and_value_back(placed):
 def test_bones_and_landmarks_moved_together_by_a_transform_stay_as_they_were(placed):
     import vtk
 
-    before = {(m.id, side): placed.value(m.id, side) for m in MEASUREMENTS if m.compute for side in Side}
+    before = {(m.id, side): placed.value(m.id, side) for m in MEASUREMENTS if not m.paired for side in Side}
     transform = placed.scene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "table")
     matrix = vtk.vtkMatrix4x4()
     for row, shift in enumerate((12.0, -30.0, 55.0)):
@@ -88,7 +88,7 @@ def test_bones_and_landmarks_moved_together_by_a_transform_stay_as_they_were(pla
         node.SetAndObserveTransformNodeID(transform.GetID())
     placed.turn()
     assert "lies under a transform" in placed.ui.statusLabel.text
-    assert {(m.id, side): placed.value(m.id, side) for m in MEASUREMENTS if m.compute for side in Side} == before
+    assert {(m.id, side): placed.value(m.id, side) for m in MEASUREMENTS if not m.paired for side in Side} == before
     assert placed.state("femoral_head_center", Side.RIGHT) == "● from bones"
     warp = placed.scene.AddNewNodeByClass("vtkMRMLTransformNode", "warp")
     warp.SetAndObserveTransformToParent(vtk.vtkThinPlateSplineTransform())
