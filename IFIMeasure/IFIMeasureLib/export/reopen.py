@@ -17,7 +17,7 @@ from ..files.markups import read_landmarks
 from ..files.results import read_study
 from ..files.segmentations import read_segmentation
 from ..images.masks import Volume
-from ..muscle.numbers import MuscleImages
+from ..muscle.images import MuscleImages
 from ..study.prepared import PreparedStudy
 from ..study.provenance import Provenance
 from ..study.structures import resolve_structures

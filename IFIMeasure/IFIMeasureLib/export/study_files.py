@@ -9,7 +9,7 @@ from pathlib import Path
 from ..files.checksums import sha256_of_file
 from ..files.images import write_volume
 from ..images.masks import Volume
-from ..muscle.numbers import fat_fraction_map
+from ..muscle.images import fat_fraction_map
 from ..present.csv_text import csv_text
 from ..present.report import report_html
 from ..present.rows import Rows

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..muscle.numbers import EDEMA_THRESHOLD, MuscleNumbers, edema_grade, fat_grade
+from ..muscle.composition import EDEMA_THRESHOLD, edema_grade, fat_grade
+from ..muscle.numbers import MuscleNumbers
 from ..values import Measured, NotMeasurable, Result
 from .definition import Followed, HipData, HipMeasure, Kind, MeasurementDefinition, PairData
 from .units import AREA, DISTANCE, FRACTION, LENGTH, PERCENTAGE, RATIO, VOLUME

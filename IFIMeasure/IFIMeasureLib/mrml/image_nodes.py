@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..images.masks import Volume
-from ..muscle.numbers import MuscleImages, fat_fraction_map
+from ..muscle.images import MuscleImages, fat_fraction_map
 from .record import StudyRecord
 from .volumes import add_volume
 

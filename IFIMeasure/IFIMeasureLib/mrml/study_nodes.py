@@ -12,7 +12,7 @@ from typing import Any
 from ..anatomy.landmarks import Landmark, LandmarkSet, empty_landmarks
 from ..anatomy.structures import parse_structure
 from ..images.masks import Mask
-from ..muscle.numbers import MuscleImages
+from ..muscle.images import MuscleImages
 from ..muscle.strokes import Strokes
 from ..study.prepared import PreparedStudy
 from ..study.result import Progress, StudyResult

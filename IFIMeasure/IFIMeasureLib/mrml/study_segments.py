@@ -21,7 +21,7 @@ from ..anatomy.structures import (
 )
 from ..images.grid import Grid
 from ..images.masks import Mask
-from ..muscle.numbers import muscle_images
+from ..muscle.images import muscle_images
 from ..study.prepared import PreparedStudy
 from ..study.result import Progress
 from ..study.structures import resolve_structures

@@ -25,7 +25,7 @@ from ..files.given import (
 from ..files.labels import read_label_mapping
 from ..images.grid import Grid
 from ..images.masks import Volume
-from ..muscle.numbers import MuscleImages, muscle_images
+from ..muscle.images import MuscleImages, muscle_images
 from ..muscle.strokes import Strokes, read_strokes
 from ..values import IFIMeasureError, Side
 from .follow_up import parse_date

@@ -20,8 +20,10 @@ from ..images.surface import refined_patch
 from ..measuring.definition import HipData
 from ..measuring.evaluation import measure_hip, measure_pair
 from ..measuring.spaces import Space
+from ..muscle.composition import with_images
+from ..muscle.images import MuscleImages
 from ..muscle.masks import fill_between, on_grid, resampled, split_joint
-from ..muscle.numbers import MuscleImages, MuscleNumbers, muscle_numbers, with_images
+from ..muscle.numbers import MuscleNumbers, muscle_numbers
 from ..muscle.plate import CORNERS
 from ..muscle.region import SearchRegion, muscle_region
 from ..muscle.registration import MuscleInput, segment_together

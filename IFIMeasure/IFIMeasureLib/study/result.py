@@ -14,7 +14,8 @@ from ..images.masks import Mask, Segmentation, SegmentRef, Volume
 from ..measuring.definition import MeasurementDefinition
 from ..measuring.registry import MEASUREMENTS
 from ..measuring.spaces import Space
-from ..muscle.numbers import MuscleImages, MuscleNumbers
+from ..muscle.images import MuscleImages
+from ..muscle.numbers import MuscleNumbers
 from ..values import IFIMeasureError, NotMeasurable, Result, Side
 from .provenance import Provenance
 

@@ -11,8 +11,10 @@ from cases import BODYPARTS, dice, five_strokes, mesh, muscle_case, synthetic_mr
 from IFIMeasureLib.anatomy.landmarks import Landmark, empty_landmarks
 from IFIMeasureLib.images.grid import Grid
 from IFIMeasureLib.images.masks import Mask, Volume
+from IFIMeasureLib.muscle.composition import edema_grade, fat_grade, with_images
+from IFIMeasureLib.muscle.images import MuscleImages
 from IFIMeasureLib.muscle.masks import fill_between, resampled, split_joint
-from IFIMeasureLib.muscle.numbers import MuscleImages, edema_grade, fat_grade, muscle_numbers, with_images
+from IFIMeasureLib.muscle.numbers import muscle_numbers
 from IFIMeasureLib.muscle.plate import CORNERS, muscle_corners, plate
 from IFIMeasureLib.muscle.segment import segment_muscle
 from IFIMeasureLib.muscle.strokes import Strokes, read_strokes

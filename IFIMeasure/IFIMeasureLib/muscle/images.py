@@ -1,0 +1,78 @@
+"""Images of the muscle by contrast, and the fat fraction that water and fat images tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..images.grid import Grid
+from ..images.masks import Volume
+from ..values import Array, IFIMeasureError
+
+
+@dataclass(frozen=True)
+class MuscleImages:
+    """Images of the muscle, each on ``grid`` (arrays (I, J, K)); whichever exist.
+
+    :param t1: T1-weighted, not fat-suppressed.
+    :param t2fs: T2-weighted, fat-suppressed.
+    :param water: water image of Dixon, with ``fat`` the fat image.
+    """
+
+    grid: Grid
+    t1: Array | None = None
+    t2fs: Array | None = None
+    water: Array | None = None
+    fat: Array | None = None
+
+    @classmethod
+    def from_phases(cls, grid: Grid, in_phase: Array, opposed: Array) -> MuscleImages:
+        """Return water and fat from images in and out of phase (two-point Dixon of magnitudes).
+
+        Which of the two is larger cannot be told from magnitudes: water is taken for the larger one, so that a voxel of
+        more than half fat reads as its complement.
+        """
+        total, difference = in_phase.astype(np.float32), np.minimum(opposed, in_phase).astype(np.float32)
+        return cls(grid, water=0.5 * (total + difference), fat=0.5 * (total - difference))
+
+
+def muscle_images(contrast: str, volume: Volume, second: Volume | None) -> MuscleImages | None:
+    """Return what an image and perhaps a second one of Dixon tell of the muscle.
+
+    :param contrast: what ``volume`` is: ``t1``, ``t2fs``, ``water`` (then ``second`` is fat) or ``in-phase`` (then
+        ``second`` is out of phase).
+    :returns: None for an in-phase image alone, which tells nothing.
+    :raises IFIMeasureError: where both do not lie on one grid, or ``second`` is not asked for.
+    """
+    if second is not None:
+        _refuse_no_pair(contrast, volume, second)
+    if contrast == "in-phase":
+        return None if second is None else MuscleImages.from_phases(volume.grid, volume.array, second.array)
+    return MuscleImages(volume.grid, **{contrast: volume.array}, fat=None if second is None else second.array)
+
+
+def _refuse_no_pair(contrast: str, volume: Volume, second: Volume) -> None:
+    if contrast not in ("water", "in-phase"):
+        raise IFIMeasureError(
+            f"{second.path}: a second image goes with the water or in-phase image of Dixon only;"
+            " leave it out, or say that the first one is such an image."
+        )
+    difference = volume.grid.difference(second.grid)
+    if difference:
+        raise IFIMeasureError(
+            f"{second.path}: the images of Dixon do not lie on the same grid ({difference}); give those of one series."
+        )
+
+
+def fat_fraction_map(images: MuscleImages) -> Array | None:
+    """Return fat over fat plus water of each voxel, (I, J, K) float32 on the images' grid; 0 where there is neither.
+
+    None without Dixon images.
+    """
+    if images.water is None or images.fat is None:
+        return None
+    water = np.maximum(images.water, 0).astype(np.float32)
+    fat = np.maximum(images.fat, 0).astype(np.float32)
+    total = water + fat
+    return np.asarray(np.divide(fat, total, out=np.zeros_like(total), where=total > 1e-6))
