@@ -47,11 +47,12 @@ from IFIMeasureLib.images.grid import Grid, canonical
 from IFIMeasureLib.images.masks import Mask, Volume
 from IFIMeasureLib.measuring.spaces import Space, axial_levels, measure_space
 from IFIMeasureLib.muscle.masks import fill_between, resampled
+from IFIMeasureLib.muscle.mixture import posterior
 from IFIMeasureLib.muscle.numbers import MuscleNumbers, muscle_numbers
 from IFIMeasureLib.muscle.plate import muscle_corners
 from IFIMeasureLib.muscle.region import muscle_region
 from IFIMeasureLib.muscle.segment import segment_muscle
-from IFIMeasureLib.muscle.signal import posterior, signal_levels
+from IFIMeasureLib.muscle.signal import signal_levels
 from IFIMeasureLib.study.follow_up import DEFAULT_WCV_PERCENT
 from IFIMeasureLib.study.result import StudyResult
 from IFIMeasureLib.values import Measured, Side

@@ -19,9 +19,9 @@ from IFIMeasureLib.measuring.spaces import Space
 from IFIMeasureLib.muscle.masks import resampled
 from IFIMeasureLib.muscle.numbers import muscle_numbers
 from IFIMeasureLib.muscle.region import muscle_region
-from IFIMeasureLib.muscle.registration import MuscleInput, segment_together
 from IFIMeasureLib.muscle.signal import partial_volume_ml, signal_levels
 from IFIMeasureLib.muscle.strokes import Strokes
+from IFIMeasureLib.muscle.together import MuscleInput, segment_together
 from IFIMeasureLib.study.prepared import measure_study
 from IFIMeasureLib.study.result import HipResult, StudyResult
 from IFIMeasureLib.study.structures import resolve_structures

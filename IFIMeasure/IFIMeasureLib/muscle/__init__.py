@@ -1,1 +1,1 @@
-"""The quadratus femoris: in come an image, landmarks and neighbors in RAS millimeter, out come its mask and its numbers."""
+"""The quadratus femoris: in come image, landmarks and neighbors, out come its mask and its numbers; RAS millimeter."""

@@ -35,11 +35,9 @@ def fill_between(mask: Mask, axis: int) -> Mask:
         way = np.array(scipy.ndimage.center_of_mass(stack[high])) - scipy.ndimage.center_of_mass(stack[low])
         for k in range(low + 1, high):
             share = (k - low) / (high - low)
-            here = (
-                scipy.ndimage.shift(below, share * way, order=1, mode="nearest"),
-                scipy.ndimage.shift(above, (share - 1) * way, order=1, mode="nearest"),
-            )
-            filled[k] = (1 - share) * here[0] + share * here[1] > 0
+            from_below = scipy.ndimage.shift(below, share * way, order=1, mode="nearest")
+            from_above = scipy.ndimage.shift(above, (share - 1) * way, order=1, mode="nearest")
+            filled[k] = (1 - share) * from_below + share * from_above > 0
     return Mask(np.ascontiguousarray(np.moveaxis(filled, 0, axis)), mask.grid, mask.cut)
 
 
@@ -80,25 +78,24 @@ def on_grid(mask: Mask, grid: Grid) -> Mask:
 
 
 def depth_inside(array: Array, spacing_mm: Array) -> Array:
-    """Return how deep the center of each voxel lies, millimeter: to the nearest voxel outside, and negative outside to the nearest inside."""
-    return np.asarray(
-        scipy.ndimage.distance_transform_edt(array, sampling=spacing_mm)
-        - scipy.ndimage.distance_transform_edt(~array, sampling=spacing_mm)
-    )
+    """Return how deep the center of each voxel lies, millimeter.
+
+    Inside it is the distance to the nearest voxel outside; outside it is negative, to the nearest one inside.
+    """
+    inward = scipy.ndimage.distance_transform_edt(array, sampling=spacing_mm)
+    return np.asarray(inward - scipy.ndimage.distance_transform_edt(~array, sampling=spacing_mm))
 
 
 def resampled(mask: Mask, grid: Grid) -> Array:
     """Return a mask on another grid: the voxels whose centers lie in one of the mask's voxels."""
     matrix = np.linalg.inv(mask.grid.affine) @ grid.affine
-    return np.asarray(
-        scipy.ndimage.affine_transform(
-            mask.array.astype(np.uint8),
-            matrix[:3, :3],
-            matrix[:3, 3],
-            output_shape=grid.shape,
-            order=0,
-            mode="constant",
-            cval=0,
-        )
-        > 0
+    inside = scipy.ndimage.affine_transform(
+        mask.array.astype(np.uint8),
+        matrix[:3, :3],
+        matrix[:3, 3],
+        output_shape=grid.shape,
+        order=0,
+        mode="constant",
+        cval=0,
     )
+    return np.asarray(inside > 0)

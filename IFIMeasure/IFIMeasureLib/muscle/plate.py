@@ -15,10 +15,8 @@ CORNERS = (
 )
 """Landmarks of the four attachment corners."""
 
-
 HALF_THICKNESS_MM = 5.5
 """Distance from the muscle's middle surface at which the prior is even; muscles of 6 to 14 mm lie within its slope."""
-
 
 _BEYOND = (0.1, 0.2)
 """How far the plate goes on beyond ischium and femur, in lengths of the fibers: the bones end it, not the corners."""
@@ -42,14 +40,15 @@ def muscle_corners(landmarks: LandmarkSet) -> Array:
 
 
 def plate(corners: Array, count: int = 41) -> tuple[Array, Array]:
-    """Return points (N, 3) of the bilinear surface between the corners and a little beyond, and their parameters (N, 2).
+    """Return the bilinear surface between the corners and a little beyond.
 
-    The first parameter runs from ischium (0) to femur (1), the second from the upper (0) to the lower border (1).
+    :param corners: (4, 3), RAS millimeter, in the order of :data:`CORNERS`.
+    :param count: of points along each parameter.
+    :returns: points (N, 3) and their parameters (N, 2): the first runs from ischium (0) to femur (1), the second from
+        the upper (0) to the lower border (1).
     """
-    u, v = (
-        g.reshape(-1, 1)
-        for g in np.meshgrid(np.linspace(-_BEYOND[0], 1 + _BEYOND[1], count), np.linspace(0, 1, count), indexing="ij")
-    )
+    along, down = np.linspace(-_BEYOND[0], 1 + _BEYOND[1], count), np.linspace(0, 1, count)
+    u, v = (g.reshape(-1, 1) for g in np.meshgrid(along, down, indexing="ij"))
     a, b, c, d = corners
     points = (1 - u) * ((1 - v) * a + v * b) + u * ((1 - v) * c + v * d)
     return points, np.concatenate([u, v], axis=1)

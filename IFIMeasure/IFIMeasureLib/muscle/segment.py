@@ -17,23 +17,26 @@ import scipy
 from ..anatomy.landmarks import LandmarkSet
 from ..images.masks import Mask, Volume
 from ..values import Array, Side
+from .mixture import posterior
 from .region import SearchRegion, muscle_region
-from .signal import Levels, posterior, signal_levels
+from .signal import Levels, signal_levels
 from .strokes import Strokes
 
 _EXPECTED_SLOPE_MM = 0.8
-"""How far from where other examinations expect it a border may lie; chosen by trial on phantoms with and without atrophy."""
+"""How far from where other examinations expect it a border may lie.
 
+Chosen by trial on phantoms with and without atrophy.
+"""
 
+# of the walker, chosen by trial on phantoms (the benchmark measures on others)
 _UNARY = 0.08
-
+"""Weight of a voxel's own belief against its neighbors'."""
 
 _CONTRAST = 15.0
-
+"""The step of signal (squared, in noise) of a border."""
 
 _CLEAR_CONTRAST = 12.0
 """Contrast of muscle to fat in noise below which the image is smoothed first."""
-
 
 _BLUR_MM = 0.7
 
@@ -54,7 +57,8 @@ def segment_muscle(
     """Segment the quadratus femoris of one side from its corners and the image.
 
     :param volume: T1, T2 (fat-suppressed or not), or the water image of Dixon.
-    :param others: structures that are not the muscle, by id: bones (the marrow of ``femur`` tells what fat looks like), tendons.
+    :param others: structures that are not the muscle, by id: bones (the marrow of ``femur`` tells what fat looks
+        like), tendons.
     :param strokes: what a person marked as inside and outside.
     :param expected: where the muscle lies by itself and by other examinations together; takes the place of the plate.
     :returns: the muscle on the image's grid, cropped.
@@ -76,49 +80,58 @@ def segment_muscle(
 def _walk(region: SearchRegion, levels: Levels, strokes: Strokes) -> Array:
     """Random walker with priors on the region's free voxels; True where muscle is likelier."""
     belief, certainty = posterior(region, levels)
-    free = region.free.copy()
-    fixed = np.zeros(free.shape, np.int8)
+    marked = _marked(region, strokes)
+    free = region.free | (marked != 0)
+    target, unary = belief[free], _UNARY * np.maximum(certainty[free], 0.02)
+    certain = marked[free] != 0
+    target[certain] = marked[free][certain] > 0
+    unary[certain] = 1e3
+    inside = np.zeros(free.shape, bool)
+    inside[free] = _solved(*_edges(region, free, levels.noise), target, unary) > 0.5
+    return _largest(inside, region.distance, marked > 0)
+
+
+def _marked(region: SearchRegion, strokes: Strokes) -> Array:
+    """What a person marked, (I, J, K): 1 inside, -1 outside, 0 nothing."""
+    marked = np.zeros(region.free.shape, np.int8)
     for points, value in ((strokes.inside, 1), (strokes.outside, -1)):
         if len(points):
             index = np.round(region.grid.to_ijk(points)).astype(int)
-            index = index[((index >= 0) & (index < free.shape)).all(1)]
-            fixed[tuple(index.T)] = value
-    free |= fixed != 0
+            index = index[((index >= 0) & (index < marked.shape)).all(1)]
+            marked[tuple(index.T)] = value
+    return marked
+
+
+def _edges(region: SearchRegion, free: Array, noise: float) -> tuple[Array, Array, Array]:
+    """Pairs of neighbors among the ``free`` voxels (their numbers, twice (E,)), and how alike both look, (E,)."""
     number = np.full(free.shape, -1)
-    count = int(free.sum())
-    number[free] = np.arange(count)
-    rows, columns, weights = [], [], []
+    number[free] = np.arange(int(free.sum()))
+    ends, other_ends, weights = [], [], []
     finest = float(region.grid.spacing.min())
     for axis in range(3):
         first = tuple(slice(None, -1) if a == axis else slice(None) for a in range(3))
         second = tuple(slice(1, None) if a == axis else slice(None) for a in range(3))
         both = free[first] & free[second]
-        step = (region.image[second] - region.image[first])[both] / levels.noise
+        step = (region.image[second] - region.image[first])[both] / noise
         near = (finest / float(region.grid.spacing[axis])) ** 2
-        rows.append(number[first][both])
-        columns.append(number[second][both])
+        ends.append(number[first][both])
+        other_ends.append(number[second][both])
         weights.append(near * (np.exp(-(step**2) / _CONTRAST) + 1e-3))
-    i, j, w = (np.concatenate(x) for x in (rows, columns, weights))
-    probability = belief[free]
-    unary = _UNARY * np.maximum(certainty[free], 0.02)
-    target = probability.copy()
-    marked = fixed[free]
-    unary[marked != 0] = 1e3
-    target[marked != 0] = (marked[marked != 0] > 0).astype(float)
-    degree = np.bincount(i, w, count) + np.bincount(j, w, count)
-    matrix = scipy.sparse.coo_matrix(
-        (
-            np.concatenate([-w, -w, degree + unary]),
-            (np.concatenate([i, j, np.arange(count)]), np.concatenate([j, i, np.arange(count)])),
-        ),
-        shape=(count, count),
-    ).tocsr()
+    return np.concatenate(ends), np.concatenate(other_ends), np.concatenate(weights)
+
+
+def _solved(i: Array, j: Array, weight: Array, target: Array, unary: Array) -> Array:
+    """Probabilities (N,) near to ``target`` by ``unary``, and alike along the edges i to j by ``weight``."""
+    count = len(target)
+    diagonal = np.bincount(i, weight, count) + np.bincount(j, weight, count) + unary
+    own = np.arange(count)
+    values = np.concatenate([-weight, -weight, diagonal])
+    places = (np.concatenate([i, j, own]), np.concatenate([j, i, own]))
+    matrix = scipy.sparse.coo_matrix((values, places), shape=(count, count)).tocsr()
     solution, _ = scipy.sparse.linalg.cg(
-        matrix, unary * target, x0=target, rtol=1e-4, maxiter=400, M=scipy.sparse.diags(1.0 / (degree + unary))
+        matrix, unary * target, x0=target, rtol=1e-4, maxiter=400, M=scipy.sparse.diags(1.0 / diagonal)
     )
-    inside = np.zeros(free.shape, bool)
-    inside[free] = solution > 0.5
-    return _largest(inside, region.distance, fixed > 0)
+    return np.asarray(solution)
 
 
 def _largest(inside: Array, distance: Array, marked: Array) -> Array:

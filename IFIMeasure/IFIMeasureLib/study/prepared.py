@@ -26,10 +26,10 @@ from ..muscle.masks import fill_between, on_grid, resampled, split_joint
 from ..muscle.numbers import MuscleNumbers, muscle_numbers
 from ..muscle.plate import CORNERS
 from ..muscle.region import SearchRegion, muscle_region
-from ..muscle.registration import MuscleInput, segment_together
 from ..muscle.segment import segment_muscle
 from ..muscle.signal import Levels, partial_volume_ml, signal_levels
 from ..muscle.strokes import Strokes
+from ..muscle.together import MuscleInput, segment_together
 from ..placement.femur import find_on_femur
 from ..placement.hip_bone import find_on_hip_bone
 from ..placement.placement import Placement
@@ -331,7 +331,7 @@ def segment_muscles_together(
     sides: Iterable[Side],
     progress: Progress | None = None,
 ) -> None:
-    """Find the quadratus femoris of several examinations of one person together; see :func:`.registration.segment_together`.
+    """Find the quadratus femoris of several examinations of one person together; see :func:`.together.segment_together`.
 
     :param examinations: in the order of their dates; each takes the muscles that are found as its own.
     :param placed: final landmarks of each, from :meth:`PreparedStudy.measure`.

@@ -14,9 +14,12 @@ from IFIMeasureLib.images.masks import Mask, Volume
 from IFIMeasureLib.muscle.composition import edema_grade, fat_grade, with_images
 from IFIMeasureLib.muscle.images import MuscleImages
 from IFIMeasureLib.muscle.masks import fill_between, resampled, split_joint
+from IFIMeasureLib.muscle.mixture import posterior
 from IFIMeasureLib.muscle.numbers import muscle_numbers
 from IFIMeasureLib.muscle.plate import CORNERS, muscle_corners, plate
+from IFIMeasureLib.muscle.region import muscle_region
 from IFIMeasureLib.muscle.segment import segment_muscle
+from IFIMeasureLib.muscle.signal import partial_volume_ml, signal_levels
 from IFIMeasureLib.muscle.strokes import Strokes, read_strokes
 from IFIMeasureLib.values import IFIMeasureError, Measured, NotMeasurable, Side
 
@@ -229,9 +232,6 @@ def test_strokes_are_read_from_slicers_markups_and_refused_where_they_are_none(t
 
 
 def test_voxels_at_the_border_count_by_their_signal(case):
-    from IFIMeasureLib.muscle.region import muscle_region
-    from IFIMeasureLib.muscle.signal import partial_volume_ml, signal_levels
-
     region = muscle_region(case.volume, case.landmarks, case.others, case.side)
     levels = signal_levels(region, case.others["femur"])
     # an image of a plate between two fat layers, its border at a known depth inside the voxels
@@ -250,9 +250,6 @@ def test_voxels_at_the_border_count_by_their_signal(case):
 
 
 def test_fat_that_is_brighter_than_fat_is_not_taken_for_muscle(case):
-    from IFIMeasureLib.muscle.region import muscle_region
-    from IFIMeasureLib.muscle.signal import posterior, signal_levels
-
     region = muscle_region(case.volume, case.landmarks, case.others, case.side)
     levels = signal_levels(region, case.others["femur"])
     middle = region.free & (region.distance < 2.0) & (region.along > 0.4) & (region.along < 0.6)
@@ -264,9 +261,6 @@ def test_fat_that_is_brighter_than_fat_is_not_taken_for_muscle(case):
 @pytest.mark.parametrize(("contrast", "bright"), [("t1", True), ("t2fs", False), ("water", False), ("in-phase", True)])
 def test_what_the_image_is_tells_which_signal_is_fat(case, contrast, bright):
     from dataclasses import replace
-
-    from IFIMeasureLib.muscle.region import muscle_region
-    from IFIMeasureLib.muscle.signal import signal_levels
 
     region = muscle_region(replace(case.volume, contrast=contrast), case.landmarks, case.others, case.side)
     levels = signal_levels(region, None)
