@@ -46,7 +46,7 @@ class Phantom:
     right: HipSpec = NORMAL
     left: HipSpec = NARROW
     seed: int = 0
-    _shapes: dict[Side, dict[str, list[Shape]]] = field(default_factory=dict, repr=False, compare=False)
+    _shapes: dict[Side, dict[str, list[Shape]]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def spec(self, side: Side) -> HipSpec:
         """Return the spec of a side."""

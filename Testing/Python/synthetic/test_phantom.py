@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from IFIMeasureLib.images.grid import Grid
 from IFIMeasureLib.synthetic.hip import HipSpec, pose_matrix
 from IFIMeasureLib.synthetic.phantom import Phantom
+from IFIMeasureLib.synthetic.sample import sample_grid
 from IFIMeasureLib.synthetic.shapes import Plate, RoundCone
 from IFIMeasureLib.values import Side
 
@@ -36,7 +39,8 @@ def test_two_spheres_cut_by_a_plane_have_the_space_of_their_circles():
     tip = phantom.truth(side).lesser_trochanter_tip
     bone = RoundCone(tip + [-6.5, 0, 0], tip + [-6.5, 0, 0], 6.5, 6.5)
     other = RoundCone(tip + [-40.0, 3.0, 1.0], tip + [-40.0, 3.0, 1.0], 9.0, 9.0)
-    tested = Phantom(_shapes={side: {"femur": [bone], "hip": [other], "hamstring": [other], "iliopsoas": [bone]}})
+    tested = Phantom()
+    tested._shapes[side] = {"femur": [bone], "hip": [other], "hamstring": [other], "iliopsoas": [bone]}
     for up in (-3.0, 0.0, 2.5):
         circles = np.sqrt(6.5**2 - up**2) + np.sqrt(81 - (up - 1.0) ** 2)
         expected = np.hypot(33.5, 3.0) - circles
@@ -89,3 +93,12 @@ def test_edema_is_bright_in_fat_suppressed_t2_and_fat_is_bright_in_t1():
     t2, t1 = (phantom.image(grid, c, snr=0, bias=0) for c in ("t2fs", "t1"))
     assert np.median(t2[labels == muscle]) > 400  # edema 0.8 on this side
     assert t1[2, 40, 15] > 800 or t1.max() > 850  # subcutaneous fat
+
+
+def test_a_phantom_made_from_another_has_its_own_shapes():
+    grid = sample_grid((2.0, 2.0, 4.0))
+    first = Phantom()
+    before = first.label_map(grid)
+    other = replace(first, left=replace(first.left, muscle_radius_mm=1.5))
+    assert (other.label_map(grid) == 10).sum() < 0.7 * (before == 10).sum()
+    assert (first.label_map(grid) == before).all()
