@@ -1,0 +1,128 @@
+"""Files, functions and lines are no longer than one can read.
+
+Lines are held in Python, ``pyproject.toml``, the Makefile and ``.ci/run``; not in prose (Markdown), in data (CSV, JSON,
+the panel's ``.ui``), and where a format wants a description on one line (``CMakeLists.txt``, ``.s4ext``).
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+LINE = 120
+"""Most characters of a line."""
+
+FUNCTION = 60
+"""Most lines of a function of the extension."""
+
+FILES = {"IFIMeasure": 500, "Testing": 800, "Docs": 800}
+"""Most lines of a Python file, by the folder it lies in."""
+
+UNDER_WAY = {
+    ".ci/run",
+    "Docs/generate.py",
+    "Docs/landmark_pictures.py",
+    "Docs/module_pictures.py",
+    "IFIMeasure/IFIMeasure.py",
+    "IFIMeasure/IFIMeasureLib/anatomy/landmarks.py",
+    "IFIMeasure/IFIMeasureLib/api.py",
+    "IFIMeasure/IFIMeasureLib/cli/follow_up.py",
+    "IFIMeasure/IFIMeasureLib/export/archive.py",
+    "IFIMeasure/IFIMeasureLib/export/collect.py",
+    "IFIMeasure/IFIMeasureLib/export/dicom.py",
+    "IFIMeasure/IFIMeasureLib/export/dicom_pdf.py",
+    "IFIMeasure/IFIMeasureLib/export/dicom_report.py",
+    "IFIMeasure/IFIMeasureLib/export/dicom_sources.py",
+    "IFIMeasure/IFIMeasureLib/export/formats.py",
+    "IFIMeasure/IFIMeasureLib/export/reopen.py",
+    "IFIMeasure/IFIMeasureLib/export/study_files.py",
+    "IFIMeasure/IFIMeasureLib/export/whole.py",
+    "IFIMeasure/IFIMeasureLib/files/__init__.py",
+    "IFIMeasure/IFIMeasureLib/files/markups.py",
+    "IFIMeasure/IFIMeasureLib/gui/panel_tables.py",
+    "IFIMeasure/IFIMeasureLib/gui/wheel.py",
+    "IFIMeasure/IFIMeasureLib/measuring/pelvis_measurements.py",
+    "IFIMeasure/IFIMeasureLib/measuring/registry.py",
+    "IFIMeasure/IFIMeasureLib/mrml/__init__.py",
+    "IFIMeasure/IFIMeasureLib/mrml/live.py",
+    "IFIMeasure/IFIMeasureLib/mrml/matrices.py",
+    "IFIMeasure/IFIMeasureLib/mrml/segmentations.py",
+    "IFIMeasure/IFIMeasureLib/mrml/study_segments.py",
+    "IFIMeasure/IFIMeasureLib/mrml/views.py",
+    "IFIMeasure/IFIMeasureLib/mrml/volumes.py",
+    "IFIMeasure/IFIMeasureLib/muscle/mixture.py",
+    "IFIMeasure/IFIMeasureLib/present/page.py",
+    "IFIMeasure/IFIMeasureLib/present/tables.py",
+    "IFIMeasure/IFIMeasureLib/study/__init__.py",
+    "IFIMeasure/IFIMeasureLib/study/asked.py",
+    "IFIMeasure/IFIMeasureLib/study/follow_up.py",
+    "IFIMeasure/IFIMeasureLib/study/placing.py",
+    "IFIMeasure/IFIMeasureLib/study/prepared.py",
+    "IFIMeasure/IFIMeasureLib/study/repeatability.py",
+    "IFIMeasure/IFIMeasureLib/study/result.py",
+    "IFIMeasure/IFIMeasureLib/study/rows.py",
+    "IFIMeasure/IFIMeasureLib/study/spaces_of_hip.py",
+    "IFIMeasure/IFIMeasureLib/study/structures.py",
+    "IFIMeasure/IFIMeasureLib/synthetic/__init__.py",
+    "Makefile",
+    "Testing/Benchmarks/bench.py",
+    "Testing/Benchmarks/cases.py",
+    "Testing/Python/api/test_api.py",
+    "Testing/Python/export/test_archive.py",
+    "Testing/Python/export/test_codes.py",
+    "Testing/Python/export/test_collect.py",
+    "Testing/Python/export/test_dicom_results.py",
+    "Testing/Python/files/test_dicom_series.py",
+    "Testing/Python/files/test_images_and_segmentations.py",
+    "Testing/Python/images/test_frames.py",
+    "Testing/Python/mrml/test_scene.py",
+    "Testing/Python/muscle/test_muscle.py",
+    "Testing/Python/muscle/test_registration.py",
+    "Testing/Python/static/test_tree.py",
+    "Testing/Python/study/test_repeatability.py",
+    "pyproject.toml",
+}
+"""Files that are still being brought down."""
+
+
+def python_files(folder: str) -> list[Path]:
+    return sorted(path for path in (ROOT / folder).rglob("*.py") if "__pycache__" not in path.parts)
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("folder", FILES)
+def test_no_file_is_too_long(folder: str):
+    lines = {name(path): len(path.read_text(encoding="utf-8").splitlines()) for path in python_files(folder)}
+    assert lines, "there are files to look at"
+    assert {file: n for file, n in lines.items() if n > FILES[folder] and file not in UNDER_WAY} == {}
+
+
+def test_no_function_of_the_extension_is_too_long():
+    lengths = {}
+    for path in python_files("IFIMeasure"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                lengths[f"{name(path)} {node.name}"] = (node.end_lineno or node.lineno) - node.lineno + 1
+    assert len(lengths) > 500, "there are functions to look at"
+    too_long = {function: n for function, n in lengths.items() if n > FUNCTION}
+    assert {function: n for function, n in too_long.items() if function.split()[0] not in UNDER_WAY} == {}
+
+
+def test_no_line_is_too_long():
+    held = [ROOT / "pyproject.toml", ROOT / "Makefile", ROOT / ".ci" / "run"]
+    held += [path for folder in FILES for path in python_files(folder)]
+    too_long = [
+        f"{name(path)}:{number}"
+        for path in held
+        if path.exists() and name(path) not in UNDER_WAY
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if len(line) > LINE
+    ]
+    assert too_long == []
