@@ -6,8 +6,10 @@ python Docs/generate.py --check  exits with 1 where they differ from the registr
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from IFIMeasureLib.values import IFIMeasureError
@@ -37,38 +39,60 @@ except IFIMeasureError as error:  # an entry is wrong, and the sentence says whi
 HEAD = "<!-- Made by Docs/generate.py from the registry; change the registry, not this file. -->\n\n"
 
 
-def definitions_page() -> str:
-    """Return the definitions of measurements, landmarks and structures."""
-    parts = [HEAD, "# Definitions\n\n## Measurements\n\n"]
+def _row(*cells: str) -> str:
+    """A row of a table in Markdown."""
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _head(*titles: str) -> str:
+    """The first two rows of a table in Markdown."""
+    return _row(*titles) + "|" + "---|" * len(titles) + "\n"
+
+
+def _measurement_parts() -> Iterator[str]:
+    yield "## Measurements\n\n"
     for m in MEASUREMENTS:
-        parts.append(
-            f"### `{m.id}`: {m.title}\n\n{m.definition}\n\nUnit {m.unit}; source: {m.citation}; code {':'.join(m.code[:2])}, quantity {':'.join(m.quantity[:2])}.\n\n"
-        )
-    parts.append("## Landmarks\n\n| Id | Label | How to find it | Code |\n|---|---|---|---|\n")
+        rests = f"; computed from {', '.join(f'`{key}`' for key in m.depends)}" if m.depends else ""
+        codes = f"code {':'.join(m.code[:2])}, quantity {':'.join(m.quantity[:2])}"
+        yield f"### `{m.id}`: {m.title}\n\n{m.definition}\n\n"
+        yield f"Unit {m.unit}; source: {m.citation}{rests}; {codes}.\n\n"
+
+
+def _landmark_parts() -> Iterator[str]:
+    yield "## Landmarks\n\n" + _head("Id", "Label", "How to find it", "Placed", "Code")
     for d in landmark_definitions().values():
-        parts.append(f"| `{d.id}` | {d.title} | {d.how} | {d.code[0]} {d.code[1]} |\n")
-    parts.append("\n## Findings of a reader\n\n| Id | Field | Choices | How | Code |\n|---|---|---|---|---|\n")
+        placed = "by hand" if d.by_hand else "by the program, or by hand"
+        yield _row(f"`{d.id}`", d.title, d.how, placed, f"{d.code[0]} {d.code[1]}")
+
+
+def _finding_parts() -> Iterator[str]:
+    yield "\n## Findings of a reader\n\n" + _head("Id", "Field", "Choices", "How", "Code")
     for f in FINDINGS:
-        parts.append(f"| `{f.id}` | {f.title} | {', '.join(f.choices)} | {f.how} | {f.code[0]} {f.code[1]} |\n")
-    parts.append("\n## Structures\n\n| Name | Title | Names that are understood | Code |\n|---|---|---|---|\n")
+        yield _row(f"`{f.id}`", f.title, ", ".join(f.choices), f.how, f"{f.code[0]} {f.code[1]}")
+
+
+def _structure_parts() -> Iterator[str]:
+    yield "\n## Structures\n\n" + _head("Name", "Title", "Names that are understood", "Code")
     for s in definitions().values():
-        parts.append(
-            f"| `{s.id}{'_left, _right' if s.sided else ''}` | {s.title} | {', '.join(s.names)} | {s.code[0]} {s.code[1]} |\n"
-        )
-    parts.append(
-        "\n## Published values\n\n| Measurement | Study | Group | Mean ± SD (mm) | Cutoff (mm) | Citation |\n|---|---|---|---|---|---|\n"
-    )
+        name = f"`{s.id}{'_left, _right' if s.sided else ''}`"
+        yield _row(name, s.title, ", ".join(s.names), f"{s.code[0]} {s.code[1]}")
+
+
+def _reference_parts() -> Iterator[str]:
+    titles = ("Measurement", "Study", "Group", "Mean ± SD (mm)", "Cutoff (mm)", "Citation")
+    yield "\n## Published values\n\n" + _head(*titles)
     for r in reference_rows():
         mean = f"{r.mean_mm:g} ± {r.sd_mm:g}" if r.mean_mm is not None and r.sd_mm is not None else ""
-        group = (
-            r.group
-            + ({"F": ", women", "M": ", men"}.get(r.sex or "", ""))
-            + ("" if r.age_min >= 18 else f", {r.age_min:g} to {r.age_max:.0f} years")
-        )
-        parts.append(
-            f"| `{r.measurement}` | {r.study} | {group} | {mean} | {'' if r.cutoff_mm is None else f'{r.cutoff_mm:g}'} | {r.citation} |\n"
-        )
-    return "".join(parts)
+        ages = "" if r.age_min >= 18 else f", {r.age_min:g} to {r.age_max:.0f} years"
+        group = r.group + {"F": ", women", "M": ", men"}.get(r.sex or "", "") + ages
+        cutoff = "" if r.cutoff_mm is None else f"{r.cutoff_mm:g}"
+        yield _row(f"`{r.measurement}`", r.study, group, mean, cutoff, r.citation)
+
+
+def definitions_page() -> str:
+    """Return the definitions of measurements, landmarks, findings and structures, and published values."""
+    parts = (_measurement_parts(), _landmark_parts(), _finding_parts(), _structure_parts(), _reference_parts())
+    return "".join([HEAD, "# Definitions\n\n", *itertools.chain(*parts)])
 
 
 def dictionary_page() -> str:

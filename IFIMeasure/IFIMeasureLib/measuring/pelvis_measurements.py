@@ -53,8 +53,8 @@ _POSES: dict[str, tuple[str, Array]] = {
     "abduction": ("proximal shaft axis in the coronal plane; positive: abduction", np.array([1.0, 0.0, 1.0])),
     "rotation": (
         (
-            "azimuth of the neck axis across the shaft (apparent anteversion); grows with external, falls with internal "
-            "rotation, and holds the femur's own version as well"
+            "azimuth of the neck axis across the shaft (apparent anteversion); grows with external, falls with "
+            "internal rotation, and holds the femur's own version as well"
         ),
         np.array([1.0, 1.0, 0.0]),
     ),

@@ -31,8 +31,8 @@ class Registry(Sequence[MeasurementDefinition]):
     def register(self, *entries: MeasurementDefinition) -> None:
         """Add measurements at the end; one may depend on any other, whatever their order.
 
-        :raises DefinitionError: where one is not whole, has the id or title of another, or depends on what is not there or, by
-            others, on itself; then none is added.
+        :raises DefinitionError: where one is not whole, has the id or title of another, or depends on what is not
+            there or, by others, on itself; then none is added.
         """
         known = dict(self._entries)
         for entry in entries:

@@ -1,4 +1,4 @@
-"""Codes of measurements, units, methods and landmarks: one code has one meaning, and all are as long as DICOM allows."""
+"""Codes of measurements, units, methods and landmarks: one code has one meaning, no longer than DICOM allows."""
 
 from __future__ import annotations
 
