@@ -29,10 +29,7 @@ def write_mrml(study: StudyResult, folder: Path, name: str, formats: Collection[
         ) from None
 
     headless = mrml.create_scene()
-    nodes = StudyNodes.create(headless.scene, name)
-    nodes.set_subject(study.subject)
-    nodes.findings, nodes.date = study.findings, study.date
-    nodes.show(study)
+    nodes = StudyNodes.of_result(headless.scene, name, study)
     if "segmentation" in formats:
         write_segmentation(headless.scene, nodes.segmentation, folder / "segmentation.seg.nrrd")
     if "landmarks" in formats:

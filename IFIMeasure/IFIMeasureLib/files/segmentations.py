@@ -250,7 +250,9 @@ def in_reference_geometry(shape: tuple[int, ...], affine: Array, geometry: str) 
     size = extent[:, 1] - extent[:, 0] + 1
     if np.abs(offset - start).max() > 0.01 or (start < 0).any() or (start + shape > size).any():
         return unmoved
-    moved = affine.copy()
+    # files keep directions apart from spacings, which rounds; the text of the geometry is exact
+    exact = np.allclose(reference[:3, :3], affine[:3, :3], rtol=0.0, atol=1e-9)
+    moved = (reference if exact else affine).copy()
     moved[:3, 3] = reference[:3, 3] + reference[:3, :3] @ extent[:, 0]
     return LayerWindow(start, size, moved)
 

@@ -20,7 +20,6 @@ from ..anatomy.landmarks import (
     PlacedBy,
     landmark_definitions,
 )
-from ..anatomy.structures import Structure
 from ..images.frames import SideFrame
 from ..measuring.spaces import Space
 from ..study.follow_up import Comparison, Examination, follow_up
@@ -28,6 +27,7 @@ from ..study.prepared import PreparedStudy, measure_landmarks, segment_muscles_t
 from ..study.result import Progress, StudyResult
 from ..values import IFIMeasureError, Measured, Side, point3
 from .study_nodes import StudyNodes
+from .study_segments import FOUND_IN_IMAGE
 from .views import jump_slices
 
 
@@ -186,12 +186,15 @@ class LiveStudy:
         self.put_back()
 
     def abandon_placing(self) -> None:
-        """Leave the place mode where the study, or its list of landmarks, is no longer in the scene; nothing is put back."""
+        """Leave the place mode where the study, or its list of landmarks, is gone; nothing is put back."""
         self._taken_up = None
         _leave_place_mode(self.nodes.scene)
 
     def put_back(self) -> None:
-        """Put a landmark back that was taken up to be placed anew, where no click has placed it. Not while a click would."""
+        """Put a landmark back that was taken up to be placed anew, where no click has placed it.
+
+        Not while a click would.
+        """
         taken, self._taken_up = self._taken_up, None
         if taken is None or self.nodes.node(f"landmarks_{taken[0].value}") is None:
             return  # a list that someone has removed is not made anew for it
@@ -213,7 +216,10 @@ class LiveStudy:
         return active in [node.GetID() for node in (self.nodes.node(role) for role in roles) if node is not None]
 
     def next_unplaced(self, side: Side, landmark_id: str) -> tuple[Side, str] | None:
-        """Return the next landmark that is not placed: further down this side's list, then from its top, then the other side's."""
+        """Return the next landmark that is not placed.
+
+        It is looked for further down this side's list, then from its top, then in the other side's.
+        """
         keys = list(landmark_definitions())
         start = keys.index(landmark_id) + 1
         for where, order in ((side, keys[start:] + keys[:start]), (side.other, keys)):
@@ -239,7 +245,7 @@ class LiveStudy:
                 "No volume is chosen; the quadratus femoris is found in an image, T1, T2 or the water image of Dixon."
             )
         prepared = self.prepare(progress)
-        anew = {side for side in prepared.bones if nodes.made_here(Structure("quadratus_femoris", side).name)}
+        anew = {side for side in prepared.bones if nodes.muscle_origin(side) in FOUND_IN_IMAGE}
         if progress is not None:
             progress("segmenting the quadratus femoris")
         placed = {
@@ -247,10 +253,13 @@ class LiveStudy:
         }
         made, failed = prepared.segment_muscles(placed, nodes.strokes(), anew)
         if not made:
-            kept = "Each side has a whole segment of the quadratus femoris that a person made; it is kept. Remove it, or choose another structure for it, to have it segmented."
+            kept = (
+                "Each side has a whole segment of the quadratus femoris that a person made; it is kept. "
+                "Remove it, or choose another structure for it, to have it segmented."
+            )
             raise IFIMeasureError(" ".join(dict.fromkeys(failed.values())) or kept)
         for side, origin in made.items():
-            nodes.write_muscle(side, prepared.bones[side].masks["quadratus_femoris"], automatic=origin == "image")
+            nodes.write_muscle(side, prepared.bones[side].masks["quadratus_femoris"], origin)
         self._stamp = nodes.bones_stamp()  # what was written is what is known
         self.result = prepared.measure(self._landmarks(), progress=progress)
         nodes.show(self.result)
@@ -259,9 +268,11 @@ class LiveStudy:
 
     def take_muscles(self, sides: Iterable[Side]) -> None:
         """Write the muscles that the prepared study holds into the scene, and measure."""
-        assert self._prepared is not None
+        prepared = self._prepared
+        assert prepared is not None
         for side in sides:
-            self.nodes.write_muscle(side, self._prepared.bones[side].masks["quadratus_femoris"], automatic=True)
+            origin = prepared.provenance.muscle_origins[side]
+            self.nodes.write_muscle(side, prepared.bones[side].masks["quadratus_femoris"], origin)
         self._stamp = self.nodes.bones_stamp()
         self._measured = None
         self.update()
@@ -326,7 +337,8 @@ def follow_studies(
 ) -> Comparison:
     """Compare the studies of a scene, which are examinations of one person, with the first of them by date.
 
-    :param together: whether muscles that were found in the images, and that no one has edited, are found again in all together.
+    :param together: whether muscles that were found in the images, and that no one has edited, are found again in all
+        together.
     :raises IFIMeasureError: where dates are missing or equal, the persons differ, or a study cannot be measured.
     """
 
@@ -337,11 +349,7 @@ def follow_studies(
     if not together:
         return changes
     ordered = sorted(lives, key=lambda live: live.nodes.date)
-    sides = [
-        side
-        for side in Side
-        if all(live.nodes.made_here(Structure("quadratus_femoris", side).name) for live in ordered)
-    ]
+    sides = [side for side in Side if all(live.nodes.muscle_origin(side) in FOUND_IN_IMAGE for live in ordered)]
     if not sides:
         changes.warnings.append(
             "no muscle was found in the image in every study, so the segments are compared as they are."
@@ -372,7 +380,10 @@ def _place_into(node: Any) -> None:
 
 
 def _leave_place_mode(scene: Any) -> None:
-    """Let clicks place nothing. Only then do views let go of the point that follows the mouse: the next click would place that one."""
+    """Let clicks place nothing.
+
+    Only then do views let go of the point that follows the mouse: the next click would place that one.
+    """
     if _in_place_mode(scene):
         _singleton(scene, "vtkMRMLInteractionNode").SetCurrentInteractionMode(
             slicer.vtkMRMLInteractionNode.ViewTransform

@@ -58,6 +58,7 @@ def rigid_or_scaling_world(node: Any) -> Array:
     axes = matrix[:3, :3] / np.linalg.norm(matrix[:3, :3], axis=0)
     if not np.allclose(axes.T @ axes, np.eye(3), atol=1e-4):
         raise IFIMeasureError(
-            f"{node.GetName()}: it lies under the transform {node.GetParentTransformNode().GetName()}, which shears; {_HARDEN}."
+            f"{node.GetName()}: it lies under the transform {node.GetParentTransformNode().GetName()}, which shears; "
+            f"{_HARDEN}."
         )
     return matrix

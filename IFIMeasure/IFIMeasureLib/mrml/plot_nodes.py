@@ -41,7 +41,7 @@ def show_plot(study: StudyRecord, result: StudyResult) -> None:
         study.remove("plot", "series_cutoffs", "points_cutoffs")
         return
     band = _band(study, result.subject, min(levels) - 2.0, max(levels) + 2.0)
-    chart = study.made("plot", "vtkMRMLPlotChartNode", f"{study.name} profile plot")
+    chart = study.made("plot", "vtkMRMLPlotChartNode", study.title("profile plot"))
     chart.SetTitle("Space along the axial planes through the lesser trochanter")
     chart.SetXAxisTitle("superior (mm)")
     chart.SetYAxisTitle("space (mm)")
@@ -92,7 +92,7 @@ def _series(study: StudyRecord, role: str, title: str, points: Array) -> Any:
         for row, value in enumerate(points[:, index]):
             array.SetValue(row, float(value))
         table.AddColumn(array)
-    node = study.made(f"points_{role}", "vtkMRMLTableNode", f"{study.name} plot {title}")
+    node = study.made(f"points_{role}", "vtkMRMLTableNode", study.title(f"plot {title}"))
     node.SetAndObserveTable(table)
     series = study.made(f"series_{role}", "vtkMRMLPlotSeriesNode", title)
     series.SetName(title)

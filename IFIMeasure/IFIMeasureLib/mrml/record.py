@@ -11,6 +11,8 @@ from typing import Any
 
 from ..anatomy.findings import Findings
 from ..anatomy.reference_values import Subject
+from ..study.provenance import Provenance
+from ..study.result import StudyResult
 from ..values import Side, iso_date
 from .hierarchy import patient_tags, put_into_folder
 
@@ -34,6 +36,13 @@ class StudyRecord:
     def name(self) -> str:
         """The study's name."""
         return str(self.record.GetName() or "study")
+
+    def title(self, what: str) -> str:
+        """Return the name of a node of this study: the study's name, and what it is.
+
+        It becomes the name of a file in a saved scene, where Slicer does not escape ``&``: the scene would be lost.
+        """
+        return f"{self.name} {what}".replace("&", "+")
 
     # -- nodes by their roles
 
@@ -141,6 +150,47 @@ class StudyRecord:
     @findings.setter
     def findings(self, findings: Findings) -> None:
         self.record.SetParameter("findings", json.dumps({side.value: of for side, of in findings.items()}))
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must know beside the values, as it was measured last."""
+        text = self.record.GetParameter("notes")
+        return [str(note) for note in json.loads(text)] if text else []
+
+    @property
+    def provenance(self) -> Provenance | None:
+        """Where the last results come from; None where nothing was measured yet, or by version 0.1.0.
+
+        :raises IFIMeasureError: where it is damaged.
+        """
+        text = self.record.GetParameter("provenance")
+        if not text:
+            return None
+        try:
+            document = json.loads(text)
+        except ValueError:
+            document = []
+        return Provenance.from_document(document, self.name)
+
+    def keep(self, result: StudyResult, structures: dict[str, str]) -> None:
+        """Keep where results come from, and the notes beside them.
+
+        :param structures: what each segment is taken for, by its id: with the nodes of image and segmentation it tells
+            later whether the results are still those of what is chosen.
+        """
+        self.record.SetParameter("provenance", json.dumps(result.provenance.to_document()))
+        self.record.SetParameter("notes", json.dumps(result.notes))
+        self.record.SetParameter("measured_structures", json.dumps(structures, sort_keys=True))
+        self.set_node("measured_volume", self.volume)
+        self.set_node("measured_segmentation", self.segmentation)
+
+    def measured_these_nodes(self) -> bool:
+        """Whether the last results are of the image and segmentation that are chosen now."""
+        return self.node("measured_volume") is self.volume and self.node("measured_segmentation") is self.segmentation
+
+    def measured_these_structures(self, structures: dict[str, str]) -> bool:
+        """Whether segments were taken for the same structures then."""
+        return bool(self.record.GetParameter("measured_structures") == json.dumps(structures, sort_keys=True))
 
     @property
     def contrast(self) -> str:

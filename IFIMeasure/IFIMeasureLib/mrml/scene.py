@@ -9,14 +9,20 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
+import re
 import sys
+import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import slicer
+
+from ..values import IFIMeasureError
 
 _MODULE_LOGICS = ("Markups", "Volumes", "Tables", "Plots")
 
@@ -98,10 +104,64 @@ def _quiet() -> Iterator[None]:
         os.close(nowhere)
 
 
-def read_scene(headless: Headless, path: Path, folder: Path) -> None:
-    """Read an ``.mrb`` into a fresh headless scene by unpacking it into ``folder``."""
-    shutil.unpack_archive(str(path), str(folder), "zip")
-    mrml = next(folder.rglob("*.mrml"))
-    headless.scene.SetURL(str(mrml))
-    headless.scene.SetRootDirectory(str(mrml.parent))
-    headless.scene.Import(None)
+def read_scene(headless: Headless, path: Path) -> None:
+    """Read a scene (``.mrb`` or ``.mrml``) into a fresh headless one.
+
+    What the scene holds of other extensions, which Slicer's core does not know, is left out.
+
+    :raises IFIMeasureError: where it is no scene, or it is damaged.
+    """
+    if not path.is_file():
+        raise IFIMeasureError(f"{path}: there is no such file; give a scene that was saved (.mrb or .mrml).")
+    if path.suffix.lower() == ".mrml":
+        _import(headless.scene, path, path)
+        return
+    with tempfile.TemporaryDirectory() as unpacked:
+        try:
+            _import(headless.scene, _unpack(path, Path(unpacked)), path)
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
+            raise IFIMeasureError(
+                f"{path}: this is no scene of 3D Slicer, or it is damaged; save the scene again as .mrb."
+            ) from None
+
+
+def _unpack(path: Path, folder: Path) -> Path:
+    """Unpack a scene's archive (ReadFromMRB needs what only the application has); returns its ``.mrml``."""
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if not (folder / name).resolve().is_relative_to(folder.resolve()):
+                raise zipfile.BadZipFile
+        archive.extractall(folder)
+    scenes = sorted(folder.rglob("*.mrml"), key=lambda found: len(found.parts))
+    if not scenes:
+        raise zipfile.BadZipFile
+    return scenes[0]
+
+
+def _import(scene: Any, mrml: Path, path: Path) -> None:
+    scene.SetURL(str(mrml))
+    scene.SetRootDirectory(str(mrml.parent))
+    try:
+        text = mrml.read_bytes()
+        if not _is_xml(text):
+            text = _LONE_AMPERSAND.sub(b"&amp;", text)  # Slicer writes names of files so
+        if not _is_xml(text):
+            raise ValueError
+    except (ValueError, OSError):
+        raise IFIMeasureError(f"{path}: the scene is damaged, or is none; save it again.") from None
+    scene.SetLoadFromXMLString(1)
+    scene.SetSceneXMLString(text.decode("utf-8", "replace"))
+    with _quiet():
+        scene.Import(None)
+    scene.SetLoadFromXMLString(0)
+
+
+_LONE_AMPERSAND = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#\d+|#x[0-9A-Fa-f]+);)")
+
+
+def _is_xml(text: bytes) -> bool:
+    try:
+        ElementTree.fromstring(text)
+    except ElementTree.ParseError:
+        return False
+    return True

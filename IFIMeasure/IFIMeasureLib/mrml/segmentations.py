@@ -66,7 +66,7 @@ def add_segments(scene: Any, grid: Grid, segments: list[tuple[str, Side | None, 
 
 
 def write_segment(node: Any, structure_id: str, side: Side | None, mask: Mask) -> str:
-    """Add a mask as a segment with name, color and terminology, in place of one of that id; returns the segment's id."""
+    """Add a mask as a segment with name, color and terminology, in place of one of that id; returns its id."""
     segmentation = node.GetSegmentation()
     segment_id = Structure(structure_id, side).name
     if segmentation.GetSegment(segment_id) is not None:
@@ -141,7 +141,8 @@ def read_segmentation_node(node: Any) -> tuple[Segmentation, list[str]]:
     filled = [n for n, image in enumerate(images) if image is not None and image.GetNumberOfPoints() > 0]
     if not filled:
         raise IFIMeasureError(
-            f"{node.GetName()}: every segment is empty; segment hip bones and femora first, or choose another segmentation."
+            f"{node.GetName()}: every segment is empty; segment hip bones and femora first, "
+            "or choose another segmentation."
         )
     layers, affine = _common_layers([images[n] for n in filled], segmentation)
     turned = []
@@ -169,7 +170,10 @@ def read_segmentation_node(node: Any) -> tuple[Segmentation, list[str]]:
 
 
 def _common_layers(images: list[Any], segmentation: Any) -> tuple[list[Array], Array]:
-    """Layers (I, J, K) on the grid they were segmented on, and its affine to the node's RAS; those on another grid are resampled."""
+    """Layers (I, J, K) on the grid they were segmented on, and its affine to the node's RAS.
+
+    Those on another grid are resampled.
+    """
     text = segmentation.DetermineCommonLabelmapGeometry(slicer.vtkSegmentation.EXTENT_UNION_OF_SEGMENTS, None)
     common = slicer.vtkOrientedImageData()
     slicer.vtkSegmentationConverter.DeserializeImageGeometry(text, common, False)

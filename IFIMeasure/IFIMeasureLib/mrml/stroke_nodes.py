@@ -17,7 +17,7 @@ def stroke_node(study: StudyRecord, kind: str) -> Any:
     """Return the list of the points ``inside`` or ``outside``, making it where there is none."""
     node = study.node(f"strokes_{kind}")
     if node is None:
-        name = f"{study.name} {kind} the quadratus femoris"
+        name = study.title(f"{kind} the quadratus femoris")
         node = study.made(f"strokes_{kind}", "vtkMRMLMarkupsFiducialNode", name)
         node.CreateDefaultDisplayNodes()
         display = node.GetDisplayNode()

@@ -15,18 +15,19 @@ from ..images.masks import Mask
 from ..muscle.images import MuscleImages
 from ..muscle.strokes import Strokes
 from ..study.prepared import PreparedStudy
+from ..study.provenance import MuscleOrigin
 from ..study.result import Progress, StudyResult
 from ..study.structures import lacking_structures
 from ..values import Side
 from . import bone_models, result_nodes, study_segments
-from .image_nodes import show_fat_fraction
+from .image_nodes import add_images, show_fat_fraction
 from .landmark_nodes import complete_list, landmark_index, make_list, read_landmarks_of, write_landmarks_into
 from .plot_nodes import show_plot
+from .preparing import BOTH_SIDES, bones_stamp, prepare
 from .record import RECORD_ATTRIBUTE, SIDE_COLORS, StudyRecord
 from .segmentations import add_segmentation
 from .stroke_nodes import stroke_node, strokes_of
 from .table_nodes import show_tables
-from .volumes import add_volume
 
 
 class StudyNodes(StudyRecord):
@@ -56,6 +57,15 @@ class StudyNodes(StudyRecord):
         key, value = RECORD_ATTRIBUTE
         return [cls(scene, record) for record in records if record.GetAttribute(key) == value]
 
+    @classmethod
+    def of_result(cls, scene: Any, name: str, result: StudyResult) -> StudyNodes:
+        """Add a study that was measured to a scene, with all that is known of it."""
+        nodes = cls.create(scene, name)
+        nodes.set_subject(result.subject)
+        nodes.findings, nodes.date = result.findings, result.date
+        nodes.show(result)
+        return nodes
+
     # -- landmarks
 
     def landmark_node(self, side: Side) -> Any:
@@ -64,7 +74,7 @@ class StudyNodes(StudyRecord):
         if node is not None:
             complete_list(node, side)
             return node
-        node = make_list(self.scene, f"{self.name} landmarks {side.value}", side)
+        node = make_list(self.scene, self.title(f"landmarks {side.value}"), side)
         node.CreateDefaultDisplayNodes()
         display = node.GetDisplayNode()
         if display is not None:
@@ -125,14 +135,14 @@ class StudyNodes(StudyRecord):
 
     def bones_stamp(self) -> object:
         """Return something that changes whenever voxels, structures, image or transforms of this study change."""
-        return study_segments.bones_stamp(self)
+        return bones_stamp(self)
 
-    def prepare(self, progress: Progress | None = None) -> PreparedStudy:
+    def prepare(self, progress: Progress | None = None, sides: tuple[Side, ...] = BOTH_SIDES) -> PreparedStudy:
         """Read the segmentation and place the landmarks; see :class:`~IFIMeasureLib.study.prepared.PreparedStudy`.
 
         :raises IFIMeasureError: with one sentence for the person.
         """
-        return study_segments.prepare(self, progress)
+        return prepare(self, progress, sides)
 
     # -- the quadratus femoris
 
@@ -144,22 +154,23 @@ class StudyNodes(StudyRecord):
         """Return the strokes of both kinds, RAS (world) millimeter."""
         return strokes_of(self)
 
-    def write_muscle(self, side: Side, mask: Mask, automatic: bool) -> None:
+    def write_muscle(self, side: Side, mask: Mask, origin: MuscleOrigin) -> None:
         """Write a quadratus femoris into the segmentation; see :func:`.study_segments.write_muscle`."""
-        study_segments.write_muscle(self, side, mask, automatic)
+        study_segments.write_muscle(self, side, mask, origin)
 
-    def made_here(self, segment_id: str) -> bool:
-        """Whether a segment was found in the image by :meth:`write_muscle`, and no one has edited it since."""
-        return study_segments.made_here(self, segment_id)
+    def muscle_origin(self, side: Side) -> MuscleOrigin | None:
+        """Where the quadratus femoris of a side came from; None where there is none. One that was edited is a segment."""
+        return study_segments.muscle_origins(self).get(side)
 
     # -- results
 
     def show(self, study: StudyResult) -> None:
         """Show a study's results: landmarks, lines, angles, tables and plot, updated in place."""
         if self.segmentation is None and study.segmentation is not None:
-            self.take("segmentation", add_segmentation(self.scene, study, f"{self.name} segmentation"))
-        if self.volume is None and study.volume is not None:
-            self.take("volume", add_volume(self.scene, study.volume, f"{self.name} image"))
+            self.take("segmentation", add_segmentation(self.scene, study, self.title("segmentation")))
+            study_segments.mark_origins(self.segmentation, study.provenance.muscle_origins)
+        if self.volume is None:
+            add_images(self, study)
         if study.images is None or study.images is not self._shown_images or self.node("fat_fraction") is None:
             self._shown_images = study.images  # the same as before otherwise: this is called for each landmark moved
             show_fat_fraction(self, study.images)
@@ -168,6 +179,7 @@ class StudyNodes(StudyRecord):
         self.show_results(study)
         show_tables(self, study)
         show_plot(self, study)
+        self.keep(study, self.structures())
 
     def show_results(self, study: StudyResult) -> None:
         """Update the lines and angles alone: quick enough for every step of a point that is being dragged."""

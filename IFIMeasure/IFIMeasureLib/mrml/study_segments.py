@@ -1,10 +1,10 @@
-"""Segments of a study: what structure each is, the muscle written as one, and all of them read and prepared."""
+"""Segments of a study: what structure each is, and where a muscle among them came from."""
 
 from __future__ import annotations
 
 import zlib
-from dataclasses import replace
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast, get_args
 
 import numpy as np
 import slicer
@@ -21,18 +21,20 @@ from ..anatomy.structures import (
 )
 from ..images.grid import Grid
 from ..images.masks import Mask
-from ..muscle.images import muscle_images
-from ..study.prepared import PreparedStudy
-from ..study.result import Progress
-from ..study.structures import resolve_structures
-from ..values import IFIMeasureError, Side
-from .matrices import ijk_to_ras, world_matrix
+from ..study.provenance import MuscleOrigin
+from ..values import Side
+from .matrices import world_matrix
 from .record import StudyRecord
-from .segmentations import read_segmentation_node, replace_voxels, write_segment
-from .volumes import read_volume_node
+from .segmentations import replace_voxels, write_segment
 
-_CHECKSUM = "IFIMeasure.automatic"
-"""Tag of a segment that was found in the image: the checksum of its voxels as they were then."""
+FOUND_IN_IMAGE: tuple[MuscleOrigin, ...] = ("image", "image, with other examinations")
+"""Origins of a muscle that is no person's work."""
+
+_ORIGIN = "IFIMeasure.origin"
+"""Tag of a segment: where it came from, and the checksum of its voxels as they were then."""
+
+_FOUND = "IFIMeasure.automatic"
+"""The same in version 0.1.0, of a segment that was found in the image: the checksum alone."""
 
 
 def structures_of(study: StudyRecord) -> dict[str, str]:
@@ -45,7 +47,7 @@ def structures_of(study: StudyRecord) -> dict[str, str]:
         return {}
     segmentation = node.GetSegmentation()
     return {
-        key: said[key] if key in said else guess_structure(segmentation.GetSegment(key)) for key in _segment_ids(node)
+        key: said[key] if key in said else guess_structure(segmentation.GetSegment(key)) for key in segment_ids(node)
     }
 
 
@@ -69,104 +71,80 @@ def guess_structure(segment: Any) -> str:
     return ""
 
 
-def bones_stamp(study: StudyRecord) -> object:
-    """Return something that changes whenever voxels, structures, image or transforms of a study change."""
-    node, volume, second = study.segmentation, study.volume, study.second_volume
-    if node is None:
-        return None
-    segmentation = node.GetSegmentation()
-    source = segmentation.GetSourceRepresentationName()
-    images = [segmentation.GetSegment(key).GetRepresentation(source) for key in _segment_ids(node)]
-    places = [world_matrix(n).tobytes() if n is not None and _is_linear(n) else "" for n in (node, volume)]
-    return (
-        node.GetID(),
-        tuple(0 if image is None else image.GetMTime() for image in images),
-        tuple(structures_of(study).items()),
-        tuple(places),
-        volume.GetID() if volume is not None else "",
-        study.contrast,
-        second.GetID() if second is not None else "",
-        b"" if volume is None else ijk_to_ras(volume).tobytes(),
-    )
-
-
-def prepare(study: StudyRecord, progress: Progress | None = None) -> PreparedStudy:
-    """Read the segmentation and place the landmarks; see :class:`~IFIMeasureLib.study.prepared.PreparedStudy`.
-
-    :raises IFIMeasureError: with one sentence for the person.
-    """
-    if study.segmentation is None:
-        raise IFIMeasureError(
-            "No segmentation is chosen; choose one that holds hip bones and femora, or segment them first."
-        )
-    segmentation, ids = read_segmentation_node(study.segmentation)
-    said = structures_of(study)
-    # by id, not by name: names need not be unique, and the person chose for this very segment
-    mapping = {f"segment {key}": parse_structure(said[key], "segment") for key in ids if said.get(key)}
-    by_id = replace(
-        segmentation,
-        segments=[replace(ref, name=f"segment {key}") for key, ref in zip(ids, segmentation.segments)],
-        named=False,
-    )
-    try:
-        found = resolve_structures(by_id, mapping)
-    except IFIMeasureError:
-        names = ", ".join(ref.name for ref in segmentation.segments[:40])
-        chosen = ", ".join(sorted(structure.title for structure in mapping.values())) or "none"
-        raise IFIMeasureError(
-            f"{study.segmentation.GetName()}: a hip bone and a femur are needed, and the structures chosen for its "
-            f"segments ({names}) are {chosen}; choose them in the table of segments."
-        ) from None
-    original = {f"segment {key}": ref for key, ref in zip(ids, segmentation.segments)}
-    named = {structure: [original[ref.name] for ref in refs] for structure, refs in found.items()}
-    volume = replace(read_volume_node(study.volume), contrast=study.contrast) if study.volume is not None else None
-    prepared = PreparedStudy(segmentation, named, volume, subject=study.subject, progress=progress)
-    if volume is not None and study.contrast:
-        second = read_volume_node(study.second_volume) if study.second_volume is not None else None
-        prepared.images = muscle_images(study.contrast, volume, second)
-    prepared.findings, prepared.date = study.findings, study.date
-    return prepared
-
-
-def write_muscle(study: StudyRecord, side: Side, mask: Mask, automatic: bool) -> None:
-    """Write a quadratus femoris into the segmentation.
+def write_muscle(study: StudyRecord, side: Side, mask: Mask, origin: MuscleOrigin) -> None:
+    """Write a quadratus femoris into the segmentation, marked with where it came from.
 
     :param mask: in world coordinates.
-    :param automatic: whether it was found in the image: then it is marked as such, with a checksum of its voxels, and
-        may be replaced as long as no one has edited it. Otherwise it is what a person drew, filled, in their own segment.
+    :param origin: one that was found in the image is a segment of its own, and may be replaced as long as no one has
+        edited it. ``drawn slices`` are what a person drew, filled, in their own segment.
     """
     node = study.segmentation
     into_node = np.linalg.inv(world_matrix(node))
     own = Mask(mask.array, Grid(mask.grid.shape, into_node @ mask.grid.affine), mask.cut)
-    if automatic:
-        key = write_segment(node, "quadratus_femoris", side, own)
-        node.GetSegmentation().GetSegment(key).SetTag(_CHECKSUM, str(_checksum(node, key)))
+    if origin in FOUND_IN_IMAGE:
+        segment_id = write_segment(node, "quadratus_femoris", side, own)
     else:
         wanted = Structure("quadratus_femoris", side).name
-        replace_voxels(node, next(key for key, name in structures_of(study).items() if name == wanted), own)
+        segment_id = next(key for key, name in structures_of(study).items() if name == wanted)
+        replace_voxels(node, segment_id, own)
+    _mark_origin(node, segment_id, origin)
 
 
-def made_here(study: StudyRecord, segment_id: str) -> bool:
-    """Whether a segment was written by :func:`write_muscle` and no one has edited it since."""
-    segment = study.segmentation.GetSegmentation().GetSegment(segment_id)
-    tag = reference("")
-    if segment is None or not segment.GetTag(_CHECKSUM, tag):
-        return False
-    return str(tag) == str(_checksum(study.segmentation, segment_id))
+def mark_origins(node: Any, origins: Mapping[Side, MuscleOrigin]) -> None:
+    """Mark the muscles of a segmentation that was just made of a study with where they came from."""
+    for side, origin in origins.items():
+        segment_id = Structure("quadratus_femoris", side).name
+        if origin != "segment" and node.GetSegmentation().GetSegment(segment_id) is not None:
+            _mark_origin(node, segment_id, origin)
+
+
+def _mark_origin(node: Any, segment_id: str, origin: MuscleOrigin) -> None:
+    """Mark a segment with where it came from, which holds as long as its voxels stay as they are."""
+    segment = node.GetSegmentation().GetSegment(segment_id)
+    segment.RemoveTag(_FOUND)
+    segment.SetTag(_ORIGIN, f"{origin};{_checksum(node, segment_id)}")
+
+
+def muscle_origins(study: StudyRecord) -> dict[Side, MuscleOrigin]:
+    """Where the quadratus femoris of each side came from; sides without one are absent."""
+    found: dict[Side, MuscleOrigin] = {}
+    for segment_id, name in structures_of(study).items():
+        structure = parse_structure(name, "segment") if name else None
+        if structure is not None and structure.id == "quadratus_femoris" and structure.side is not None:
+            more = structure.side in found  # of several segments that are one muscle, a person chose
+            found[structure.side] = "segment" if more else _origin(study.segmentation, segment_id)
+    return found
+
+
+def _origin(node: Any, segment_id: str) -> MuscleOrigin:
+    segment, tag = node.GetSegmentation().GetSegment(segment_id), reference("")
+    if segment.GetTag(_ORIGIN, tag):
+        origin, _, checksum = str(tag).partition(";")
+    elif segment.GetTag(_FOUND, tag):
+        origin, checksum = "image", str(tag)
+    else:
+        return "segment"
+    known = next((of for of in get_args(MuscleOrigin) if of == origin), "segment")
+    return cast(MuscleOrigin, known) if checksum == str(_checksum(node, segment_id)) else "segment"
 
 
 def _checksum(node: Any, segment_id: str) -> int:
+    """Checksum of a segment's voxels, however much around them is kept with them (a saved scene crops it)."""
     image = slicer.vtkOrientedImageData()
     node.GetBinaryLabelmapRepresentation(segment_id, image)
     scalars = image.GetPointData().GetScalars()
-    return 0 if scalars is None else zlib.crc32(np.argwhere(vtk_to_numpy(scalars)).astype(np.int32).tobytes())
+    if scalars is None:
+        return 0
+    array = vtk_to_numpy(scalars).reshape(image.GetDimensions()[::-1]) != 0
+    used = [np.flatnonzero(array.any(axis=tuple(b for b in range(3) if b != a))) for a in range(3)]
+    if not len(used[0]):
+        return 0
+    inside = array[tuple(slice(int(of[0]), int(of[-1]) + 1) for of in used)]
+    # as version 0.1.0 took it of what it had written: one voxel around
+    return zlib.crc32(np.argwhere(np.pad(inside, 1).reshape(-1)).astype(np.int32).tobytes())
 
 
-def _is_linear(node: Any) -> bool:
-    transform = node.GetParentTransformNode()
-    return transform is None or bool(transform.IsTransformToWorldLinear())
-
-
-def _segment_ids(node: Any) -> list[str]:
+def segment_ids(node: Any) -> list[str]:
+    """Return the ids of a segmentation node's segments, in their order."""
     segmentation = node.GetSegmentation()
     return [segmentation.GetNthSegmentID(n) for n in range(segmentation.GetNumberOfSegments())]

@@ -24,7 +24,7 @@ def show_tables(study: StudyRecord, result: StudyResult) -> None:
         ("measurements", measurement_table(result)),
         ("profile", profile_table(result)),
     ):
-        fill_table(study.made(f"table_{role}", _TABLE, f"{study.name} {role}"), rows)
+        fill_table(study.made(f"table_{role}", _TABLE, study.title(role)), rows)
 
 
 def write_follow_up(scene: Any, changes: Comparison) -> Any:

@@ -1,4 +1,4 @@
-"""What the views show: the study's layout, its plot and table in it, slices on a place, and the views of a saved scene."""
+"""What the views show: the study's layout, its plot and table, slices on a place, and the views of a saved scene."""
 
 from __future__ import annotations
 
@@ -31,15 +31,25 @@ _SLICES = (
 def layout_description() -> str:
     """Return the layout: three slices and 3D above, plot and table below."""
     slices = "".join(
-        f'<item><view class="vtkMRMLSliceNode" singletontag="{tag}"><property name="orientation" action="default">{plane}</property>'
-        f'<property name="viewlabel" action="default">{label}</property><property name="viewcolor" action="default">{color}</property></view></item>'
+        _view("vtkMRMLSliceNode", tag, orientation=plane, viewlabel=label, viewcolor=color)
         for tag, plane, label, color in _SLICES
     )
-    three_d = '<item><view class="vtkMRMLViewNode" singletontag="1"><property name="viewlabel" action="default">1</property></view></item>'
-    plot = '<item><view class="vtkMRMLPlotViewNode" singletontag="PlotView1"><property name="viewlabel" action="default">P</property></view></item>'
-    table = '<item><view class="vtkMRMLTableViewNode" singletontag="TableView1"><property name="viewlabel" action="default">T</property></view></item>'
-    rows = f'<item splitSize="600"><layout type="horizontal">{slices}</layout></item><item splitSize="500"><layout type="horizontal" split="true">{three_d}{plot}{table}</layout></item>'
+    below = (
+        _view("vtkMRMLViewNode", "1", viewlabel="1")
+        + _view("vtkMRMLPlotViewNode", "PlotView1", viewlabel="P")
+        + _view("vtkMRMLTableViewNode", "TableView1", viewlabel="T")
+    )
+    rows = (
+        f'<item splitSize="600"><layout type="horizontal">{slices}</layout></item>'
+        f'<item splitSize="500"><layout type="horizontal" split="true">{below}</layout></item>'
+    )
     return f'<layout type="vertical" split="true">{rows}</layout>'
+
+
+def _view(kind: str, tag: str, **properties: str) -> str:
+    """One view of a layout, in the application's XML."""
+    said = "".join(f'<property name="{key}" action="default">{value}</property>' for key, value in properties.items())
+    return f'<item><view class="{kind}" singletontag="{tag}">{said}</view></item>'
 
 
 def show_layout(scene: Any, nodes: StudyNodes | None) -> int | None:
@@ -81,7 +91,7 @@ def fill_views(scene: Any, nodes: StudyNodes | None) -> None:
 
 
 def clicked_level(nodes: StudyNodes, chart: Any, place_pixels: tuple[int, int]) -> tuple[Side, str, float] | None:
-    """Return side, space and level (superior, millimeter) of the plotted point nearest to a click; None where none is near.
+    """Return side, space and level (superior, millimeter) of the plotted point that was clicked; None where none was.
 
     :param chart: the vtkChartXY that shows the study's plot.
     :param place_pixels: place in the chart's window, from its lower left corner.
@@ -117,40 +127,12 @@ def jump_slices(scene: Any, place_ras_mm: tuple[float, float, float]) -> None:
 
 
 def add_views(scene: Any, nodes: StudyNodes, study: StudyResult) -> None:
-    """Give a scene of one study the views that it opens with: slices and 3D on the narrowest space, plot and table beside them.
+    """Give a scene of one study the views that it opens with: slices and 3D on the narrowest space, plot and table.
 
-    The nodes carry the tags of 3D Slicer's own views, so that opening the scene sets those. For scenes that have no views yet.
+    The nodes carry the tags of 3D Slicer's own views, so that opening the scene sets those. For scenes without views.
     """
-    narrowest = min(
-        (
-            result
-            for hip in study.hips.values()
-            for m in MEASUREMENTS
-            if m.scored
-            and m.space == "ifs"
-            and isinstance(result := hip.results[m.id], Measured)
-            and result.points_ras_mm
-        ),
-        key=lambda result: result.value,
-        default=None,
-    )
     bones = np.concatenate([mask.grid.corners() for hip in study.hips.values() for mask in hip.masks.values()])
-    middle = 0.5 * (bones.min(0) + bones.max(0))
-    place = middle if narrowest is None else np.mean(narrowest.points_ras_mm, axis=0)
-    slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(scene, True)
-    size = np.ptp(bones, axis=0) + 30.0
-    for (tag, plane, label, _), across in zip(_SLICES, (2, 0, 1)):
-        view = _tagged(scene, "vtkMRMLSliceNode", tag, tag)
-        view.SetLayoutLabel(label)
-        view.SetOrientation(plane)
-        wide = float(np.delete(size, across).max())  # the application fits it to the shape of its view
-        view.SetDimensions(500, 500, 1)
-        view.SetFieldOfView(wide, wide, float(study.bones.grid.spacing.min()))
-        center = np.where(np.arange(3) == across, place, middle)  # in the plane of the space, with both hips in view
-        view.JumpSliceByCentering(*(float(v) for v in center))
-        shown = _tagged(scene, "vtkMRMLSliceCompositeNode", tag, "SliceComposite")
-        if nodes.volume is not None:
-            shown.SetBackgroundVolumeID(nodes.volume.GetID())
+    _add_slices(scene, nodes, study, bones)
     view = _tagged(scene, "vtkMRMLViewNode", "1", "View1")
     view.SetLayoutLabel("1")
     camera = scene.AddNewNodeByClass("vtkMRMLCameraNode", "Default Scene Camera")
@@ -174,6 +156,32 @@ def add_views(scene: Any, nodes: StudyNodes, study: StudyResult) -> None:
         layout.AddLayoutDescription(number, layout_description())
     layout.SetViewArrangement(number)
     _show_in_3d(nodes.segmentation)
+
+
+def _add_slices(scene: Any, nodes: StudyNodes, study: StudyResult, bones: Array) -> None:
+    """Slice views in the planes of the narrowest space, each with both hips in it.
+
+    :param bones: corners of what must be seen (N, 3), RAS millimeter.
+    """
+    of_space = [m.id for m in MEASUREMENTS if m.scored and m.space == "ifs"]
+    spaces = (hip.results[key] for hip in study.hips.values() for key in of_space)
+    drawn = [space for space in spaces if isinstance(space, Measured) and space.points_ras_mm]
+    middle = 0.5 * (bones.min(0) + bones.max(0))
+    place = np.mean(min(drawn, key=lambda space: space.value).points_ras_mm, axis=0) if drawn else middle
+    slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(scene, True)
+    size = np.ptp(bones, axis=0) + 30.0
+    for (tag, plane, label, _), across in zip(_SLICES, (2, 0, 1)):
+        view = _tagged(scene, "vtkMRMLSliceNode", tag, tag)
+        view.SetLayoutLabel(label)
+        view.SetOrientation(plane)
+        wide = float(np.delete(size, across).max())  # the application fits it to the shape of its view
+        view.SetDimensions(500, 500, 1)
+        view.SetFieldOfView(wide, wide, float(study.bones.grid.spacing.min()))
+        center = np.where(np.arange(3) == across, place, middle)  # in the plane of the space, with both hips in view
+        view.JumpSliceByCentering(*(float(v) for v in center))
+        shown = _tagged(scene, "vtkMRMLSliceCompositeNode", tag, "SliceComposite")
+        if nodes.volume is not None:
+            shown.SetBackgroundVolumeID(nodes.volume.GetID())
 
 
 def _tagged(scene: Any, kind: str, tag: str, name: str) -> Any:
@@ -201,7 +209,10 @@ def _look_from_behind(camera: Any, points: Array) -> None:
 
 
 def _show_in_3d(segmentation: Any) -> None:
-    """Have the segments' surfaces made where the scene is opened, rather than stored: an empty one tells that there is to be one."""
+    """Have the segments' surfaces made where the scene is opened, rather than stored.
+
+    An empty one tells that there is to be one.
+    """
     name = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
     content = segmentation.GetSegmentation()
     for number in range(content.GetNumberOfSegments()):

@@ -46,7 +46,7 @@ def image_data(array: Array) -> Any:
 def read_volume_node(node: Any) -> Volume:
     """Return a volume node's image in world coordinates; its array is a view, nothing is copied.
 
-    :raises IFIMeasureError: where it is empty, has several values a voxel, or lies under a transform that is not linear.
+    :raises IFIMeasureError: where it is empty, has several values a voxel, or its transform is not linear.
     """
     image = node.GetImageData()
     if image is None or image.GetNumberOfPoints() == 0 or image.GetPointData().GetScalars() is None:
@@ -54,7 +54,8 @@ def read_volume_node(node: Any) -> Volume:
     scalars = image.GetPointData().GetScalars()
     if scalars.GetNumberOfComponents() != 1:
         raise IFIMeasureError(
-            f"{node.GetName()}: the volume has {scalars.GetNumberOfComponents()} values a voxel; a scalar volume is needed."
+            f"{node.GetName()}: the volume has {scalars.GetNumberOfComponents()} values a voxel; "
+            "a scalar volume is needed."
         )
     array, grid = canonical(
         vtk_to_numpy(scalars).reshape(image.GetDimensions()[::-1]).T, rigid_or_scaling_world(node) @ ijk_to_ras(node)

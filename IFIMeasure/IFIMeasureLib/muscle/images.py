@@ -18,6 +18,7 @@ class MuscleImages:
     :param t1: T1-weighted, not fat-suppressed.
     :param t2fs: T2-weighted, fat-suppressed.
     :param water: water image of Dixon, with ``fat`` the fat image.
+    :param opposed: the image out of phase, where water and fat were made from it.
     """
 
     grid: Grid
@@ -25,6 +26,7 @@ class MuscleImages:
     t2fs: Array | None = None
     water: Array | None = None
     fat: Array | None = None
+    opposed: Array | None = None
 
     @classmethod
     def from_phases(cls, grid: Grid, in_phase: Array, opposed: Array) -> MuscleImages:
@@ -34,7 +36,7 @@ class MuscleImages:
         more than half fat reads as its complement.
         """
         total, difference = in_phase.astype(np.float32), np.minimum(opposed, in_phase).astype(np.float32)
-        return cls(grid, water=0.5 * (total + difference), fat=0.5 * (total - difference))
+        return cls(grid, water=0.5 * (total + difference), fat=0.5 * (total - difference), opposed=opposed)
 
 
 def muscle_images(contrast: str, volume: Volume, second: Volume | None) -> MuscleImages | None:

@@ -98,7 +98,7 @@ def test_a_muscle_drawn_on_every_second_slice_is_filled_in_the_persons_own_segme
         assert float(placed.value("qf_volume", Side.LEFT).split()[0]) == pytest.approx(whole, rel=0.06)
         assert segmentation.GetSegment(key).GetName() == "drawn by me"
         assert segmentation.GetNumberOfSegments() == len(placed.live.nodes.segments())
-        assert not placed.live.nodes.made_here(key)
+        assert placed.live.nodes.muscle_origin(Side.LEFT) == "drawn slices"
     assert "that a person made; it is kept" in APP.HOST.errors.pop()
     assert APP.HOST.errors == []
 

@@ -178,7 +178,7 @@ def test_who_placed_what_survives_a_saved_scene(headless, tmp_path, suffix):
     again = create_scene()
     if suffix == "mrb":
         write_scene(headless.scene, tmp_path / "scene.mrb")
-        read_scene(again, tmp_path / "scene.mrb", tmp_path / "unpacked")
+        read_scene(again, tmp_path / "scene.mrb")
     else:
         markups = nodes.landmark_node(SIDE)
         markups.AddDefaultStorageNode()

@@ -109,7 +109,7 @@ def test_a_scene_comes_back_whole_from_mrb(headless, study, tmp_path):
     shown(headless, study)
     write_scene(headless.scene, tmp_path / "scene.mrb")
     again = create_scene()
-    read_scene(again, tmp_path / "scene.mrb", tmp_path / "unpacked")
+    read_scene(again, tmp_path / "scene.mrb")
     landmarks = again.scene.GetFirstNodeByName("case landmarks right")
     tip = [0.0, 0.0, 0.0]
     index = landmarks.GetControlPointIndexByLabel("Right lesser trochanter tip")
@@ -141,7 +141,7 @@ def test_a_scene_opens_with_its_views_on_the_narrowest_space(headless, study, tm
         logic = slicer.vtkMRMLSliceLogic()
         logic.SetMRMLScene(again.scene)
         slices[tag] = (logic, logic.AddSliceNode(tag))
-    read_scene(again, tmp_path / "scene.mrb", tmp_path / "unpacked")
+    read_scene(again, tmp_path / "scene.mrb")
     (back,) = StudyNodes.all(again.scene)
     space = min((hip.results["ifs_axial"] for hip in study.hips.values()), key=lambda result: result.value)
     middle = np.mean(space.points_ras_mm, axis=0)
@@ -280,7 +280,7 @@ def test_a_study_comes_back_from_a_saved_scene_with_choices_origins_and_results(
     nodes.show(measured)
     write_scene(headless.scene, tmp_path / "scene.mrb")
     again = create_scene()
-    read_scene(again, tmp_path / "scene.mrb", tmp_path / "unpacked")
+    read_scene(again, tmp_path / "scene.mrb")
     (back,) = StudyNodes.all(again.scene)
     assert back.mapping == nodes.mapping
     assert (back.subject.sex, back.subject.age_years) == ("F", 53.0)
@@ -390,4 +390,4 @@ def test_studies_of_a_scene_are_followed_with_their_muscles_found_together(headl
         assert abs(row.percent) < 2.0  # the same muscle under other noise
         now = lives[0].result.hips[side].results["qf_volume"].value
         assert now == pytest.approx(before[side], rel=0.1)
-        assert lives[0].nodes.made_here(f"quadratus_femoris_{side.value}")
+        assert lives[0].nodes.muscle_origin(side) == "image, with other examinations"
