@@ -38,7 +38,7 @@ def test_they_are_shown_saved_and_opened(additions, phantom, tmp_path):
     StudyNodes.create(headless.scene, "case").show(study)
     write_scene(headless.scene, tmp_path / "scene.mrb")
     opened = create_scene()
-    read_scene(opened, tmp_path / "scene.mrb", tmp_path / "unpacked")
+    read_scene(opened, tmp_path / "scene.mrb")
     nodes = StudyNodes.all(opened.scene)[0]
     line = nodes.result_node("invented_distance", Side.RIGHT)
     value = study.hips[Side.RIGHT].results["invented_distance"].value
@@ -57,7 +57,7 @@ def test_a_scene_that_was_made_without_them_gets_the_landmark_and_keeps_what_it_
     write_scene(headless.scene, tmp_path / "scene.mrb")
     with_landmarks(LANDMARK)
     opened = create_scene()
-    read_scene(opened, tmp_path / "scene.mrb", tmp_path / "unpacked")
+    read_scene(opened, tmp_path / "scene.mrb")
     nodes = StudyNodes.all(opened.scene)[0]
     node = nodes.landmark_node(Side.RIGHT)
     assert node.GetNthControlPointLabel(landmark_index(node, Side.RIGHT, KEY)) == landmark_label(Side.RIGHT, KEY)
