@@ -27,7 +27,7 @@ from IFIMeasureLib.mrml.open_scene import open_study_scene  # noqa: E402
 from IFIMeasureLib.mrml.scene import create_scene, read_scene, write_scene  # noqa: E402
 from IFIMeasureLib.mrml.segmentations import replace_voxels  # noqa: E402
 from IFIMeasureLib.mrml.study_nodes import StudyNodes  # noqa: E402
-from IFIMeasureLib.muscle.numbers import muscle_images  # noqa: E402
+from IFIMeasureLib.muscle.images import muscle_images  # noqa: E402
 from IFIMeasureLib.study.document import study_document  # noqa: E402
 from IFIMeasureLib.study.prepared import PreparedStudy  # noqa: E402
 from IFIMeasureLib.study.provenance import Provenance  # noqa: E402
