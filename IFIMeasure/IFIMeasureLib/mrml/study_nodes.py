@@ -159,7 +159,7 @@ class StudyNodes(StudyRecord):
         study_segments.write_muscle(self, side, mask, origin)
 
     def muscle_origin(self, side: Side) -> MuscleOrigin | None:
-        """Where the quadratus femoris of a side came from; None where there is none. One that was edited is a segment."""
+        """Where a side's quadratus femoris came from; None where there is none. One that was edited is a segment."""
         return study_segments.muscle_origins(self).get(side)
 
     # -- results
