@@ -22,7 +22,7 @@ demo: $(STAMP)
 
 quick: $(STAMP)
 	$(BIN)/python Docs/generate.py
-	$(BIN)/python -m pytest -q -n 2 -k "not accuracy" $(addprefix Testing/Python/,$(QUICK))
+	$(BIN)/python -m pytest -q -n 2 --maxfail 3 --tb short -k "not accuracy" $(addprefix Testing/Python/,$(QUICK))
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n auto
