@@ -7,7 +7,8 @@ of tables name their frame. The command line is a user of this module, and does 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import datetime
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -120,7 +121,7 @@ class Study:
         formats: Collection[str] | str | None = None,
         force: bool = False,
         *,
-        earlier: Iterable[Study | PathLike] = (),
+        earlier: Study | PathLike | Iterable[Study | PathLike] = (),
         identified: bool = False,
         progress: Progress | None = None,
     ) -> Path:
@@ -136,7 +137,7 @@ class Study:
         path = Path(folder)
         whole.refuse_overwriting(path, force)
         chosen = chosen_formats(formats)
-        before = list(earlier)
+        before = _each(earlier)
         changes, result = self._changes(before), self.result
         if before:
             names = [of.name if isinstance(of, Study) else of for of in before]
@@ -293,7 +294,7 @@ def measure(
     contrast: str | None = None,
     fat_image: GivenImage | None = None,
     opposed_image: GivenImage | None = None,
-    date: str | None = None,
+    date: str | datetime.date | None = None,
     sex: str | None = None,
     age_years: float | None = None,
     height_m: float | None = None,
@@ -328,22 +329,10 @@ def measure(
     if readings is not None:
         raise IFIMeasureError("readings: points read by hand are not taken yet; give landmarks.", argument="readings")
     asked = Asked(
-        segmentation=segmentation,
-        image=image,
-        labels=labels,
-        landmarks=landmarks,
-        series=series,
-        side=side,
-        contrast=contrast,
-        fat_image=fat_image,
-        opposed_image=opposed_image,
-        date=date,
-        sex=sex,
-        age_years=age_years,
-        height_m=height_m,
-        weight_kg=weight_kg,
-        findings=findings,
-    )
+        segmentation=segmentation, image=image, labels=labels, landmarks=landmarks, series=series, side=side,
+        contrast=contrast, fat_image=fat_image, opposed_image=opposed_image, date=date, sex=sex, age_years=age_years,
+        height_m=height_m, weight_kg=weight_kg, findings=findings,
+    )  # fmt: skip
     return Study(*measured(asked, progress or _silent, False), name or "")
 
 
@@ -359,7 +348,7 @@ def segment_muscle(
     side: Side | str = "both",
     fat_image: GivenImage | None = None,
     opposed_image: GivenImage | None = None,
-    date: str | None = None,
+    date: str | datetime.date | None = None,
     sex: str | None = None,
     age_years: float | None = None,
     height_m: float | None = None,
@@ -377,23 +366,10 @@ def segment_muscle(
     :raises IFIMeasureError: as :func:`measure`, and where the muscle is found on no side.
     """
     asked = Asked(
-        segmentation=segmentation,
-        image=image,
-        labels=labels,
-        landmarks=landmarks,
-        series=series,
-        side=side,
-        contrast=contrast,
-        fat_image=fat_image,
-        opposed_image=opposed_image,
-        date=date,
-        sex=sex,
-        age_years=age_years,
-        height_m=height_m,
-        weight_kg=weight_kg,
-        findings=findings,
-        strokes=strokes,
-    )
+        segmentation=segmentation, image=image, labels=labels, landmarks=landmarks, series=series, side=side,
+        contrast=contrast, fat_image=fat_image, opposed_image=opposed_image, date=date, sex=sex, age_years=age_years,
+        height_m=height_m, weight_kg=weight_kg, findings=findings, strokes=strokes,
+    )  # fmt: skip
     if image is None or segmentation is None:
         lacking = "image" if image is None else "segmentation"
         raise IFIMeasureError(f"{lacking} is None: the muscle is found in an image beside segmented bones; give both.")
@@ -423,7 +399,7 @@ def open_study(
 def follow_up(
     studies: Iterable[Study | PathLike],
     *,
-    dates: Iterable[str | None] | None = None,
+    dates: Iterable[str | datetime.date | None] | None = None,
     wcv_percent: float | None = None,
     repeatability: Repeatability | PathLike | None = None,
     together: bool = True,
@@ -439,17 +415,18 @@ def follow_up(
         changes more certain; without it the numbers are compared as they are. The studies given do not change.
     :raises IFIMeasureError: where dates are missing or equal, or the persons differ.
     """
-    given = list(studies)
+    given = _each(studies)
     days = [None] * len(given) if dates is None else list(dates)
     if len(days) != len(given):
         raise IFIMeasureError(
             f"dates: there are {len(days)} for {len(given)} studies; give one for each.", argument="dates"
         )
     wcv = DEFAULT_WCV_PERCENT if wcv_percent is None else wcv_percent
-    own = repeatability.result if isinstance(repeatability, Repeatability) else {}
-    if is_path(repeatability):
-        own = read_repeatability(Path(repeatability))
-    visits = [_visit(of, day, f"study {number}") for number, (of, day) in enumerate(zip(given, days), 1)]
+    own = _own(repeatability)
+    visits = [
+        _visit(of, None if day is None else str(day), f"study {number}")
+        for number, (of, day) in enumerate(zip(given, days), 1)
+    ]
     changes = compared([visit.examination for visit in visits], wcv, own)  # refuses before anything long begins
     if not together:
         return Changes(changes)
@@ -467,6 +444,27 @@ def repeatability(table: Any) -> Repeatability:
     :raises IFIMeasureError: where it is no such table, or fewer than two persons were measured twice.
     """
     return Repeatability(*repeatability_of(given_repeats(table)))
+
+
+def _own(given: Repeatability | PathLike | None) -> Mapping[str, RepeatabilityRow]:
+    """Repeatability of one's own measurements, by measurement."""
+    if given is None or isinstance(given, Repeatability):
+        return {} if given is None else given.result
+    if not is_path(given):
+        raise IFIMeasureError(
+            f"repeatability is of type {type(given).__name__}: give what repeatability() returned, or its table.",
+            argument="repeatability",
+        )
+    return read_repeatability(Path(given))
+
+
+def _each(studies: Study | PathLike | Iterable[Study | PathLike]) -> list[Study | PathLike]:
+    """The studies, also where one alone was given."""
+    each = list(studies) if isinstance(studies, Iterable) and not is_path(studies) else [studies]
+    for of in each:
+        if not isinstance(of, Study) and not is_path(of):
+            raise IFIMeasureError(f"studies: one is of type {type(of).__name__}; give studies, or folders of them.")
+    return each
 
 
 def _silent(text: str) -> None:

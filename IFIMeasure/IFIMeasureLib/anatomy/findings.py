@@ -93,7 +93,7 @@ def given_findings(given: Mapping[Any, Mapping[str, str]] | Iterable[str] | None
         of_sides = [
             (side.value if isinstance(side, Side) else side, finding_id, choice)
             for side, fields in given.items()
-            for finding_id, choice in fields.items()
+            for finding_id, choice in (fields or {}).items()
         ]
     else:
         of_sides = [_parsed(text) for text in ((given,) if isinstance(given, str) else given)]

@@ -35,7 +35,8 @@ def add_parser(commands: Commands) -> argparse.ArgumentParser:
         type=float,
         default=None,
         metavar="PERCENT",
-        help="within-subject coefficient of variation of your own measurements (default: 3.6, a repeatability of 10 %%)",
+        help="within-subject coefficient of variation of your own measurements "
+        "(default: 3.6, a repeatability of 10 %%)",
     )
     command.add_argument(
         "--repeatability",

@@ -1,4 +1,4 @@
-"""What a folder of results may hold; free of everything that takes time to load, as the command line needs it at once."""
+"""What a folder of results may hold; free of all that takes time to load, as the command line needs it at once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ OUTPUT_FORMATS: dict[str, tuple[str, ...]] = {
     "dicom": ("report.dcm", "segmentation.dcm"),
     "fhir": ("fhir.json",),
 }
-"""What can be written, and its files; those with nothing to tell (a side that was not measured, no muscle, no fat fraction) are left out."""
+"""What can be written, and its files.
+
+Those with nothing to tell (a side that was not measured, no muscle, no fat fraction) are left out.
+"""
 
 
 DEFAULT_FORMATS = ("tables", "report", "landmarks", "segmentation", "scene")
@@ -43,7 +46,8 @@ def chosen_formats(asked: Collection[str] | str | None) -> tuple[str, ...]:
     """
     if asked is None:
         return DEFAULT_FORMATS
-    words = tuple(word.strip() for word in (asked.split(",") if isinstance(asked, str) else asked) if word.strip())
+    given = asked.split(",") if isinstance(asked, str) else asked if isinstance(asked, Collection) else [asked]
+    words = tuple(str(word).strip() for word in given if str(word).strip())
     if words == ("all",):
         return tuple(OUTPUT_FORMATS)
     unknown = [word for word in words if word not in OUTPUT_FORMATS]

@@ -24,7 +24,8 @@ def refuse_overwriting(folder: Path, force: bool, files: Collection[str] = OUTPU
     there = [path.name for pattern in files for path in sorted(folder.glob(pattern))]
     if there and not force:
         raise IFIMeasureError(
-            f"{folder}: there are results already ({', '.join(there[:3])}, …); choose another folder, or let them be replaced.",
+            f"{folder}: there are results already ({', '.join(there[:3])}, …); choose another folder, or let them be "
+            "replaced.",
             argument="force",
         )
 
@@ -33,7 +34,8 @@ def refuse_overwriting(folder: Path, force: bool, files: Collection[str] = OUTPU
 def written_whole(folder: Path, files: Collection[str] = OUTPUT_FILES) -> Iterator[Path]:
     """Give a folder to write into; on success its files replace those of ``folder``, on failure nothing changes.
 
-    :param files: names of results, or patterns of such names: those of an earlier run that are not written again are removed.
+    :param files: names of results, or patterns of such names: those of an earlier run that are not written again are
+        removed.
     """
     parent = folder.absolute().parent
     made = [p for p in (parent, *parent.parents) if not p.exists()]
@@ -53,7 +55,8 @@ def written_whole(folder: Path, files: Collection[str] = OUTPUT_FILES) -> Iterat
                 raise  # of what is read, not of what is written
             why = (error.strerror or str(error)).rstrip(".")
             raise IFIMeasureError(
-                f"{folder}: the results could not be written ({why}); nothing was changed there. Make room, or choose another folder."
+                f"{folder}: the results could not be written ({why}); nothing was changed there. Make room, or choose "
+                "another folder."
             ) from error
         if folder.exists():
             stale = [path for pattern in files for path in folder.glob(pattern) if not (beside / path.name).exists()]

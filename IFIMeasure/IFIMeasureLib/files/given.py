@@ -158,7 +158,8 @@ def _landmarks_of(side: Any, points: Any) -> LandmarkSet:
                 f"landmarks: there is no landmark {key!r}; there are {', '.join(landmark_definitions())}.",
                 argument="landmarks",
             )
-        landmarks[key] = place if isinstance(place, Landmark) else _placed(key, place)
+        if place is not None:  # else it is not placed
+            landmarks[key] = place if isinstance(place, Landmark) else _placed(key, place)
     return landmarks
 
 

@@ -28,7 +28,7 @@ def read_label_mapping(
     :raises IFIMeasureError: where it is none of them, or maps to an unknown structure.
     """
     table = read_json("Definitions/structures.json")
-    if isinstance(labels, Mapping):
+    if not isinstance(labels, (str, os.PathLike)):
         where, raw, extra = "labels", _checked(labels, "labels"), {}
     elif labels in table["presets"]:
         where = f"Preset {labels}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 import os
 from collections.abc import Iterable, Mapping
@@ -55,7 +56,7 @@ class Asked:
     contrast: str | None
     fat_image: GivenImage | None
     opposed_image: GivenImage | None
-    date: str | None
+    date: str | datetime.date | None
     sex: str | None
     age_years: float | None
     height_m: float | None
@@ -75,12 +76,12 @@ def measured(asked: Asked, say: Progress, muscle: bool) -> tuple[StudyResult, Pr
     asked = _checked(asked)
     sides = (asked.side,) if isinstance(asked.side, Side) else Side.parse(asked.side)
     mapping, extra = (None, names_known_unasked()) if asked.labels is None else read_label_mapping(asked.labels)
-    findings, date = given_findings(asked.findings), asked.date
+    findings, date = given_findings(asked.findings), str(asked.date or "")
     person = given_landmarks(asked.landmarks)
     options = _options(asked, mapping or {}, findings)
     if asked.segmentation is None:
         result = _of_landmarks(asked, {side: person[side] for side in sides if side in person})
-        result.findings, result.date, result.provenance = findings, date or "", Provenance(options=options).now()
+        result.findings, result.date, result.provenance = findings, date, Provenance(options=options).now()
         return result, None
     say("reading the segmentation")
     segmentation = given_segmentation(asked.segmentation, mapping or ())
@@ -192,8 +193,9 @@ def _checked(asked: Asked) -> Asked:
             raise IFIMeasureError(f"{argument} is {given!r}, but no image is given; name it.", argument=argument)
     return replace(
         asked,
+        landmarks=asked.landmarks if isinstance(asked.landmarks, Mapping) else landmark_files(asked.landmarks),
         series=None if asked.series is None else str(asked.series),
-        date=parse_date(asked.date, "date").isoformat() if asked.date else None,
+        date=parse_date(str(asked.date), "date").isoformat() if asked.date else None,
         age_years=_number("age_years", asked.age_years, "years", 0.0, 130.0),
         height_m=_number("height_m", asked.height_m, "meters", 0.3, 2.6),
         weight_kg=_number("weight_kg", asked.weight_kg, "kilograms", 2.0, 400.0),
@@ -209,9 +211,9 @@ def _number(argument: str, given: Any, unit: str, low: float, high: float) -> fl
     except (TypeError, ValueError):
         number = math.nan
     if not low <= number <= high:
+        shown = given if math.isnan(number) else format(number, "g")
         raise IFIMeasureError(
-            f"{argument} is {given if math.isnan(number) else format(number, 'g')}: it must be {unit} between {low:g} and "
-            f"{high:g}.",
+            f"{argument} is {shown}: it must be {unit} between {low:g} and {high:g}.",
             argument=argument,
         )
     return number

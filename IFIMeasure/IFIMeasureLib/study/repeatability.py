@@ -63,7 +63,7 @@ class RepeatabilityRow:
 
 
 def given_repeats(table: Any) -> dict[str, list[list[float]]]:
-    """Return repeated measurements: a row a measurement, with ``subject``, ``measurement``, ``value``, perhaps ``side``.
+    """Return repeated measurements: a row each, with ``subject``, ``measurement``, ``value`` and perhaps ``side``.
 
     :param table: path of a CSV file, a pandas DataFrame, or rows as mappings.
     :returns: by measurement, the values of each person (or hip) in the order of the rows.
@@ -152,7 +152,8 @@ def repeatability(measurement_id: str, values: Sequence[Sequence[float]]) -> Rep
     groups = [np.array(of, float) for of in values if len(of) >= 2]
     if len(groups) < 2:
         raise IFIMeasureError(
-            f"{measurement_id}: {len(groups)} person was measured twice or more; at least two are needed, and better ten."
+            f"{measurement_id}: {len(groups)} person was measured twice or more; at least two are needed, and "
+            "better ten."
         )
     freedom = sum(len(g) - 1 for g in groups)
     wsd = math.sqrt(sum(float(((g - g.mean()) ** 2).sum()) for g in groups) / freedom)
@@ -234,7 +235,7 @@ def read_repeatability(path: Path) -> dict[str, RepeatabilityRow]:
             )
     except (OSError, ValueError, KeyError, TypeError):
         raise IFIMeasureError(
-            f"{path}: this is no table of repeatability; give the repeatability.csv that 'ifimeasure repeatability' wrote."
+            f"{path}: this is no table of repeatability; give the one that 'ifimeasure repeatability' wrote."
         ) from None
     if not found:
         raise IFIMeasureError(f"{path}: the table of repeatability is empty; run 'ifimeasure repeatability' again.")

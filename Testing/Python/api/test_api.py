@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import datetime
 import json
 import subprocess
 import sys
@@ -206,6 +207,10 @@ def test_a_landmark_that_a_person_placed_wins(study, bones):
     assert again.landmarks[ifi.Side.LEFT]["femoral_head_center"].state == "manual"
     assert again.value("femoral_offset", "left").value < study.value("femoral_offset", "left").value - 2.0
     assert again.value("femoral_offset", "right") == study.value("femoral_offset", "right")
+    unplaced = {"left": {"femoral_head_center": None}}  # as if nothing had been said of it
+    assert ifi.measure(given, labels=LABELS, landmarks=unplaced).value("femoral_offset", "left").value == (
+        study.value("femoral_offset", "left").value
+    )
     everything = ifi.measure(given, labels=LABELS, landmarks=again.landmarks)  # what a study gives, another takes
     assert everything.value("femoral_offset", "left") == again.value("femoral_offset", "left")
 
@@ -218,6 +223,7 @@ def test_a_landmark_that_a_person_placed_wins(study, bones):
         ({"left": {"femoral_head_center": (1, 2)}}, "three finite numbers"),
         ({"left": {"femoral_head_center": (1, 2, float("nan"))}}, "three finite numbers"),
         ({"left": [(1, 2, 3)]}, "give positions by id"),
+        ({"left": {"femoral_head_center": (90, 0, 0)}}, "it was placed on the right hip"),
         ([3], "give paths of Slicer markups"),
         ("nowhere.mrk.json", "no such file of landmarks"),
     ],
@@ -253,6 +259,7 @@ def test_landmarks_alone_give_angles_and_lengths_and_say_why_there_is_no_space(s
         ({"age_years": 900}, "age_years is 900: it must be years between 0 and 130"),
         ({"height_m": 170}, "height_m is 170: it must be meters"),
         ({"weight_kg": 0.5}, "weight_kg is 0.5: it must be kilograms"),
+        ({"labels": ["hip"]}, "labels must be one JSON object that maps labels to structures"),
         ({"date": "first of March"}, "'first of March' is no date"),
         ({"findings": {"left": {"reader_tear": "maybe"}}}, "is one of none, partial, complete"),
         ({"findings": {"left": {"tear": "none"}}}, "there is no finding 'tear'; there are reader_edema"),
@@ -262,7 +269,7 @@ def test_landmarks_alone_give_angles_and_lengths_and_say_why_there_is_no_space(s
 )
 def test_arguments_that_cannot_be_get_one_sentence(file, more, sentence):
     with pytest.raises(ifi.IFIMeasureError, match=sentence) as refused:
-        ifi.measure(file, labels=LABELS, **more)
+        ifi.measure(file, **{"labels": LABELS, **more})
     assert "\n" not in str(refused.value) and "--" not in str(refused.value)
     with pytest.raises(ifi.IFIMeasureError, match="neither a segmentation nor a landmark"):
         ifi.measure()
@@ -326,14 +333,11 @@ def test_a_side_without_bones_says_so(bones):
 
 def test_shown_in_a_notebook_a_study_is_its_two_spaces_and_a_picture(study):
     page = study._repr_html_()
-    left = study.value("ifs_axial", "left").value
+    left, right = (study.value("ifs_axial", side).value for side in ("left", "right"))
     assert f"<b>{left:.1f} mm</b>" in page and "below the published cutoff of 17 mm (Torriani 2009)" in page
     assert page.count("<svg") == 1 and "Quadratus femoris space" in page and "2024-03-01" in page
     assert "<script" not in page and "not measurable" in page
-    assert (
-        repr(study)
-        == f"<Study 2024-03-01: ifs_axial right {study.value('ifs_axial', 'right').value:.1f} mm, ifs_axial left {left:.1f} mm>"
-    )
+    assert repr(study) == f"<Study 2024-03-01: ifs_axial right {right:.1f} mm, ifs_axial left {left:.1f} mm>"
 
 
 def test_without_pandas_rows_work_and_a_table_says_what_to_install(study, monkeypatch):
@@ -411,8 +415,9 @@ def test_a_saved_study_opens_with_the_same_values_and_is_never_replaced_unasked(
 
 
 def test_a_study_is_saved_with_the_changes_against_an_earlier_one(study, file, tmp_path):
-    earlier = ifi.measure(file, labels=LABELS, date="2023-03-01", name="first")
-    study.save(tmp_path / "now", "tables", earlier=[earlier])
+    earlier = ifi.measure(file, labels=LABELS, date=datetime.date(2023, 3, 1), name="first")
+    study.save(tmp_path / "now", "tables", earlier=earlier)
+    assert document(tmp_path / "now")["options"]["earlier"] == ["first"]
     assert "2023-03-01" in (tmp_path / "now" / "follow_up.csv").read_text(encoding="utf-8")
     with pytest.raises(ifi.IFIMeasureError, match="it is of 2024-03-01, after this study"):
         earlier.save(tmp_path / "then", "tables", earlier=[study])

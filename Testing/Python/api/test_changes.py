@@ -97,6 +97,7 @@ def test_muscles_found_in_the_images_are_found_together_and_the_studies_stay_as_
         ({"dates": ["2024-01-01", "2024-01-01"]}, "have the same date"),
         ({"dates": ["2024-01-01", "soon"]}, "'soon' is no date"),
         ({"wcv_percent": 200}, "wcv_percent is 200: the within-subject"),
+        ({"repeatability": 3}, "repeatability is of type int: give what repeatability"),
         ({"repeatability": "nowhere.csv"}, "this is no table of repeatability"),
     ],
 )
@@ -107,7 +108,9 @@ def test_what_cannot_be_compared_gets_one_sentence(visits, change, sentence):
 
 def test_one_study_or_another_person_is_refused(visits, tmp_path):
     with pytest.raises(ifi.IFIMeasureError, match="One examination alone shows no change"):
-        ifi.follow_up(visits[:1])
+        ifi.follow_up(visits[0])
+    with pytest.raises(ifi.IFIMeasureError, match="one is of type int; give studies, or folders"):
+        ifi.follow_up([visits[0], 3])
     other = ifi.Study(replace(visits[1].result, subject=replace(visits[1].subject, sex="M")), name="other")
     her = ifi.Study(replace(visits[0].result, subject=replace(visits[0].subject, sex="F")), name="her")
     with pytest.raises(ifi.IFIMeasureError, match="her and other are of different persons: sex F and M"):
