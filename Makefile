@@ -1,5 +1,6 @@
 # `make demo` measures a sample study, `make test` runs every test, `make bench` the benchmarks.
-# `make quick` writes the generated documents again and says in half a minute whether a new measurement or landmark is whole.
+# `make quick` writes the generated documents again and says in half a minute whether a new measurement or landmark is
+# whole.
 # Each makes its own environment in .venv first; the second time that takes no time.
 PYTHON ?= python3
 VENV := .venv
@@ -14,7 +15,8 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "Python 3.10 to 3.13 is needed; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[standalone,test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+	  --editable '.[standalone,test]'
 	touch $(STAMP)
 
 demo: $(STAMP)
