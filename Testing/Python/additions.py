@@ -6,10 +6,15 @@ names are such that nobody will give them to a measurement that is meant.
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
+from IFIMeasureLib.anatomy.landmarks import Landmark, empty_landmarks
+from IFIMeasureLib.files.markups import markups_document
 from IFIMeasureLib.measuring.definition import HipData, Kind, MeasurementDefinition
 from IFIMeasureLib.measuring.units import DISTANCE, RATIO
-from IFIMeasureLib.values import Measured, Result, point3
+from IFIMeasureLib.values import Measured, Result, Side, point3
 
 LANDMARK = {
     "id": "invented_point",
@@ -69,3 +74,11 @@ ENTRIES = (
         compute=lambda data: Measured(data.value("ifs_axial") / data.value("neck_shaft_angle"), "mm/deg"),
     ),
 )
+
+
+def placed_by_hand(folder: Path) -> Path:
+    """A file in which a person has placed the new landmark of the right side, and no other point."""
+    landmarks = {**empty_landmarks(), LANDMARK["id"]: Landmark.manual(PLACE_RAS_MM)}
+    path = folder / "by_hand.mrk.json"
+    path.write_text(json.dumps(markups_document({Side.RIGHT: landmarks}, "by hand")), encoding="utf-8")
+    return path

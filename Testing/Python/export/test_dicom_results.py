@@ -14,9 +14,11 @@ import pydicom
 import pytest
 import scipy.ndimage
 import SimpleITK as sitk
+from additions import placed_by_hand
 from conftest import pdf_can_be_made
 from IFIMeasureLib.cli.main import main
 from IFIMeasureLib.export.dicom import write_dicom
+from IFIMeasureLib.export.dicom_report import show_report
 from IFIMeasureLib.files.dicom_series import read_series, scan_folder
 from IFIMeasureLib.files.segmentations import read_segmentation
 from IFIMeasureLib.images.masks import Mask, placed
@@ -385,3 +387,17 @@ def test_sources_that_cannot_be_referred_to_get_one_sentence_and_nothing_is_writ
         == 1
     )
     assert "measure with a DICOM folder as IMAGE" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_a_new_measurement_stands_in_the_report_with_its_own_unit(additions, sample, tmp_path):
+    image, segmentation = map(str, sample)
+    call = ["measure", image, "--segmentation", segmentation, "--landmarks", str(placed_by_hand(tmp_path))]
+    assert main([*call, "--output", str(tmp_path / "out"), "--quiet", "--export", "tables,dicom"]) == 0
+    with (tmp_path / "out" / "measurements.csv").open(encoding="utf-8", newline="") as stream:
+        values = {(row["title"], row["side"]): row["value"] for row in csv.DictReader(stream)}
+    report = show_report(tmp_path / "out" / "report.dcm")
+    told = {(finding, side): (text, method) for finding, side, text, method in report}
+    for title, unit in (("Invented ratio", "1"), ("Invented unit", "mm/deg"), ("Invented distance", "mm")):
+        assert told[title, "right"][0] == f"{values[title, 'right']} {unit}"
+    assert told["Invented distance", "right"][1] == "between both points"
+    assert ("Invented distance", "left") not in told
