@@ -140,7 +140,7 @@ def _beside_published_values(study: StudyResult) -> list[str]:
 
 def _citations(study: StudyResult) -> str:
     cited = sorted({row.citation for row in reference_rows() if row.applies_to(study.subject)})
-    known = "" if study.subject.sex else " The sex is not known, so norms by sex are left out (give it with --sex)."
+    known = "" if study.subject.sex else " The sex is not known, so norms by sex are left out."
     return (
         f'<p class="quiet">Published values: {"; ".join(escaped(c) for c in cited)}.{known} '
         "Leg position moves the space more than the reader does; read it beside the pose.</p>"

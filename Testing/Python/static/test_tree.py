@@ -124,6 +124,34 @@ def test_slicer_and_qt_are_known_only_where_they_may_be():
         )
 
 
+def test_only_the_command_line_knows_its_options():
+    from IFIMeasureLib.cli.main import build_parser
+
+    subparsers = next(action for action in build_parser()._actions if action.dest == "command")
+    flags = {flag for command in subparsers.choices.values() for flag in command._option_string_actions}
+    assert {"--wcv", "--force", "--contrast"} <= flags
+    for path in sorted((MODULE / "IFIMeasureLib").rglob("*.py")):
+        if path.relative_to(MODULE / "IFIMeasureLib").parts[0] == "cli":
+            continue
+        text = path.read_text()
+        assert "argparse" not in text, path
+        assert not (named := flags & set(re.findall(r"--[a-z][a-z-]*", text))), f"{path}: {named}"
+
+
+def test_an_option_is_kept_under_the_name_of_the_argument_it_gives():
+    import argparse
+
+    from IFIMeasureLib.cli.arguments import flag_of
+    from IFIMeasureLib.cli.main import build_parser
+
+    subparsers = next(action for action in build_parser()._actions if action.dest == "command")
+    for command in subparsers.choices.values():
+        for action in command._actions:
+            if action.option_strings and action.dest != "help":
+                flag = flag_of(action.dest, argparse.Namespace(**{action.dest: None}))
+                assert flag in action.option_strings, (command.prog, action.dest)
+
+
 def test_files_are_loaded_in_the_application_without_packages_it_lacks():
     allowed = {"contextlib", "logging", "os", "pathlib", "sys", "qt", "slicer", "vtk", "IFIMeasureLib"}
     tree = ast.parse((MODULE / "IFIMeasure.py").read_text())
