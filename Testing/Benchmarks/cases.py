@@ -58,7 +58,10 @@ def random_spec(rng: np.random.Generator) -> HipSpec:
 
 
 def random_grid(rng: np.random.Generator, spacing: tuple[float, float, float], side: Side, oblique_deg: float) -> Grid:
-    """Return a grid over one hip: random offset, random turn up to ``oblique_deg`` (thick slices stay axial), random axis order."""
+    """Return a grid over one hip at a random offset.
+
+    :param oblique_deg: largest random turn; thick slices stay axial.
+    """
     thick = spacing[2] > 2.0
     axis = np.array([0.0, 0.0, 1.0]) if thick else rng.normal(size=3)
     turn = Rotation.from_rotvec(np.radians(oblique_deg * rng.uniform(-1, 1)) * axis / np.linalg.norm(axis)).as_matrix()
@@ -155,9 +158,10 @@ class MuscleCase:
 
 
 def muscle_case(seed: int) -> MuscleCase:
-    """Return a random phantom, pose, contrast (T1, fat-suppressed T2, Dixon water), SNR (10 to 40), with 30 % bias, at 0.7 x 0.7 x 3 mm.
+    """Return an image of a random phantom and pose, 0.7 x 0.7 x 3 mm, with a bias of 30 %.
 
-    The muscle ranges from half to full size, its fat to 50 %, its edema from none to full; corners are placed automatically.
+    T1, fat-suppressed T2 or Dixon water, SNR 10 to 40. The muscle ranges from half to full size, its fat to 50 %, its
+    edema from none to full; corners are placed automatically.
     """
     rng = np.random.default_rng(5000 + seed)
     side = Side.RIGHT if seed % 2 else Side.LEFT
@@ -243,9 +247,8 @@ def muscle_pair(seed: int, atrophy: float, snr: float | None = None) -> MusclePa
         hip = measure_study(segmentation, resolve_structures(segmentation, None), sides=(side,)).hips[side]
         array, turned = canonical(phantom.image(grid, contrast, snr=noise, bias=0.3), grid.affine)
         scans.append(MuscleInput(Volume(array, turned, Path("phantom")), hip.landmarks, hip.masks, side))
-    return MusclePair(
-        scans[0], scans[1], (true_muscle_ml(before, side), true_muscle_ml(after, side)), f"{contrast}, SNR {noise:g}"
-    )
+    true_ml = (true_muscle_ml(before, side), true_muscle_ml(after, side))
+    return MusclePair(scans[0], scans[1], true_ml, f"{contrast}, SNR {noise:g}")
 
 
 def followed_ml(pair: MusclePair) -> tuple[float, float]:
@@ -265,15 +268,24 @@ MUSCLE_MESHES: dict[str, tuple[str, ...]] = {
     **{
         name: (f"right_{name}",)
         for name in (
-            "adductor_magnus", "gemellus_inferior", "gemellus_superior", "gluteus_maximus", "obturator_externus", "obturator_internus",
-            "biceps_femoris_long_head", "semimembranosus", "semitendinosus", "iliacus", "psoas_major",
+            "adductor_magnus",
+            "gemellus_inferior",
+            "gemellus_superior",
+            "gluteus_maximus",
+            "obturator_externus",
+            "obturator_internus",
+            "biceps_femoris_long_head",
+            "semimembranosus",
+            "semitendinosus",
+            "iliacus",
+            "psoas_major",
         )
     },
-}  # fmt: skip
+}
 
 
 def synthetic_mr(contrast: str, spacing: tuple[float, float, float] = (0.7, 0.7, 4.0), seed: int = 0) -> MuscleCase:
-    """Return an MR image made of the meshes of BodyParts3D: bones with marrow and cortex, all their muscles, fat between."""
+    """Return an MR image made of the meshes of BodyParts3D: bones with marrow and cortex, muscles, fat between."""
     grid = bodyparts_grid(spacing)
     labels, _ = bodyparts_labels(grid, MUSCLE_MESHES)
     signal = SIGNALS[contrast]
@@ -305,7 +317,7 @@ def dice(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def five_strokes(found: np.ndarray, truth: np.ndarray, grid: Grid) -> Strokes:
-    """Return what a person would mark: a short stroke in each of the five largest errors, on the slice where it is largest."""
+    """Return what a person would mark: a short stroke in each of the five largest errors, on its largest slice."""
     inside, outside = [np.zeros((0, 3))], [np.zeros((0, 3))]
     strokes = []
     for wrong, bucket in ((truth & ~found, inside), (found & ~truth, outside)):
@@ -413,6 +425,23 @@ def measure_labels(labels: np.ndarray, names: dict[int, str], grid: Grid) -> Stu
     return measure_study(segmentation, resolve_structures(segmentation, None))
 
 
+def large_case() -> tuple[np.ndarray, dict[int, str], Grid]:
+    """Return the 512 x 512 x 300 label map: real bones where they are here, else the phantom."""
+    spacing = (0.7, 0.7, 0.8)
+    shape = (512, 512, 300)
+    affine = np.diag([*spacing, 1.0])
+    if BODYPARTS.exists():
+        affine[:3, 3] = [-179.0, -110.0, 655.0]
+        grid = Grid(shape, affine)
+        labels, names = bodyparts_labels(grid)
+        return labels, names, grid
+    affine[:3, 3] = [-179.0, -179.0, -190.0]
+    grid = Grid(shape, affine)
+    labels = Phantom().label_map(grid)
+    labels[labels > 4] = 0
+    return labels, {k: v for k, v in Phantom().label_names().items() if k <= 4}, grid
+
+
 def mesh_section(name: str, level: float) -> np.ndarray:
     """Cut a mesh with an axial plane: segments (N, 2, 3), RAS."""
     plane = vtk.vtkPlane()
@@ -430,7 +459,7 @@ def mesh_section(name: str, level: float) -> np.ndarray:
 
 
 def mesh_space(side: Side, level: float) -> float | None:
-    """Return the exact axial space between hip bone and whole femur of the meshes at a level; None where one is absent."""
+    """Return the exact axial space between hip bone and femur of the meshes at a level; None where one is absent."""
     pair = closest_between(mesh_section(f"{side.value}_hip_bone", level), mesh_section(f"{side.value}_femur", level))
     return None if pair is None else pair[0]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bench import compare_with_meshes, largest_difference
+from bench_accuracy import compare_with_meshes, largest_difference
 from cases import BODYPARTS, Errors, bodyparts_grid, bodyparts_labels, measure_labels, phantom_errors
 from IFIMeasureLib.images.grid import Grid
 from IFIMeasureLib.synthetic.hip import NORMAL
