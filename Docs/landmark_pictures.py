@@ -26,7 +26,7 @@ COLORS = {"hip": (228, 218, 186), "femur": (214, 190, 140), "hamstring": (190, 1
 
 
 def hip_from_behind() -> tuple[np.ndarray, dict[str, tuple[float, float]]]:
-    """Return a picture (SIZE, SIZE, 3) of the right hip from behind, and where the landmarks lie in it (column, row)."""
+    """Return a picture (SIZE, SIZE, 3) of the right hip from behind, and the landmarks' places (column, row) in it."""
     phantom, grid = Phantom(), sample_grid((0.9, 0.9, 1.5))
     refs = [SegmentRef(name, 0, value) for value, name in phantom.label_names().items()]
     segmentation = Segmentation([phantom.label_map(grid)], grid, refs, Path("phantom"), True)

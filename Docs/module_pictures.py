@@ -19,7 +19,7 @@ from IFIMeasureLib.mrml.live import LiveStudy
 from IFIMeasureLib.mrml.sample_scene import add_sample
 from IFIMeasureLib.mrml.scene import create_scene
 from IFIMeasureLib.mrml.study_nodes import StudyNodes
-from IFIMeasureLib.values import Side
+from IFIMeasureLib.values import Measured, Side
 
 SLICE_MANAGERS = (
     "vtkMRMLVolumeGlyphSliceDisplayableManager",
@@ -27,9 +27,14 @@ SLICE_MANAGERS = (
     "vtkMRMLMarkupsDisplayableManager",
 )
 VIEW_MANAGERS = (
-    "vtkMRMLCameraDisplayableManager", "vtkMRMLViewDisplayableManager", "vtkMRMLModelDisplayableManager", "vtkMRMLSegmentationsDisplayableManager3D",
-    "vtkMRMLMarkupsDisplayableManager", "vtkMRMLColorLegendDisplayableManager",
-)  # fmt: skip
+    "vtkMRMLCameraDisplayableManager",
+    "vtkMRMLViewDisplayableManager",
+    "vtkMRMLModelDisplayableManager",
+    "vtkMRMLSegmentationsDisplayableManager3D",
+    "vtkMRMLMarkupsDisplayableManager",
+    "vtkMRMLColorLegendDisplayableManager",
+)
+SIZE = (720, 560)
 
 
 def window(width: int, height: int) -> tuple[Any, Any]:
@@ -71,39 +76,38 @@ def managers(factory: Any, application: Any, names: tuple[str, ...], renderer: A
     return group
 
 
-def main() -> int:
-    """Make the sample, measure it and render it."""
-    folder = Path(__file__).resolve().parent
-    headless = create_scene()
-    scene, application = headless.scene, headless.application_logic
-    application.SetSliceLogics(vtk.vtkCollection())
-    application.SetViewLogics(vtk.vtkCollection())
+def measured_sample(headless: Any) -> tuple[LiveStudy, Any]:
+    """Return the sample, measured, and its image's node."""
+    scene = headless.scene
     slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(scene, True)
     nodes = add_sample(scene)
     study = StudyNodes.create(scene, "IFI hip phantom")
     study.volume, study.segmentation = nodes["t1"], nodes["segmentation"]
     live = LiveStudy(study)
-    result = live.place_from_bones()
+    live.place_from_bones()
     study.show_bones(live.prepare())
     display = nodes["segmentation"].GetDisplayNode()
     display.SetVisibility3D(False)
     display.SetOpacity2DFill(0.15)
     live.jump_to_result("ifs_axial", Side.LEFT)
+    return live, nodes["t1"]
 
+
+def render_slice(headless: Any, live: LiveStudy, volume: Any, path: Path) -> Any:
+    """Render the axial slice of the left ischiofemoral space; returns what must live as long as the scene."""
     logic = slicer.vtkMRMLSliceLogic()
-    logic.SetMRMLScene(scene)
-    logic.SetMRMLApplicationLogic(application)
-    slice_node = logic.AddSliceNode("Red")
-    application.GetSliceLogics().AddItem(logic)
-    logic.GetSliceCompositeNode().SetBackgroundVolumeID(nodes["t1"].GetID())
-    slice_node.SetOrientation("Axial")
-    shown, renderer = window(720, 560)
-    slice_node.SetDimensions(720, 560, 1)
+    logic.SetMRMLScene(headless.scene)
+    logic.SetMRMLApplicationLogic(headless.application_logic)
+    node = logic.AddSliceNode("Red")
+    headless.application_logic.GetSliceLogics().AddItem(logic)
+    logic.GetSliceCompositeNode().SetBackgroundVolumeID(volume.GetID())
+    node.SetOrientation("Axial")
+    shown, renderer = window(*SIZE)
+    node.SetDimensions(*SIZE, 1)
     logic.FitSliceToAll()
-    measured = result.hips[Side.LEFT].results["ifs_axial"]
-    middle = [sum(values) / 2 for values in zip(*measured.points_ras_mm)]  # type: ignore[union-attr]
-    slice_node.SetFieldOfView(190.0, 190.0 * 560 / 720, slice_node.GetFieldOfView()[2])
-    slice_node.JumpSliceByCentering(middle[0], middle[1] + 5, middle[2])
+    node.SetFieldOfView(190.0, 190.0 * SIZE[1] / SIZE[0], node.GetFieldOfView()[2])
+    right, anterior, superior = middle_of_the_left_space(live)
+    node.JumpSliceByCentering(right, anterior + 5, superior)
     logic.UpdatePipeline()
     mapper = vtk.vtkImageMapper()
     mapper.SetColorWindow(255)
@@ -112,38 +116,54 @@ def main() -> int:
     background = vtk.vtkActor2D()  # before the managers' own: the translucent segments blend over it
     background.SetMapper(mapper)
     renderer.AddViewProp(background)
-    kept = [
-        managers(
-            slicer.vtkMRMLSliceViewDisplayableManagerFactory.GetInstance(),
-            application,
-            SLICE_MANAGERS,
-            renderer,
-            slice_node,
-        )
-    ]
-    save(shown, folder / "module_slice.png")
+    factory = slicer.vtkMRMLSliceViewDisplayableManagerFactory.GetInstance()
+    group = managers(factory, headless.application_logic, SLICE_MANAGERS, renderer, node)
+    save(shown, path)
+    return group, logic, shown
 
-    view_logic = slicer.vtkMRMLViewLogic()
-    view_logic.SetMRMLScene(scene)
-    view_logic.SetMRMLApplicationLogic(application)
-    view = view_logic.AddViewNode("1")
-    application.GetViewLogics().AddItem(view_logic)
-    view.SetBackgroundColor(1, 1, 1)
-    view.SetBackgroundColor2(1, 1, 1)
-    view.SetBoxVisible(False)
-    view.SetAxisLabelsVisible(False)
-    shown, renderer = window(720, 560)
-    kept.append(
-        managers(
-            slicer.vtkMRMLThreeDViewDisplayableManagerFactory.GetInstance(), application, VIEW_MANAGERS, renderer, view
-        )
-    )
+
+def middle_of_the_left_space(live: LiveStudy) -> list[float]:
+    """Return the middle between the ends of the left ischiofemoral space, RAS millimeter."""
+    assert live.result is not None
+    measured = live.result.hips[Side.LEFT].results["ifs_axial"]
+    assert isinstance(measured, Measured)
+    return [sum(values) / 2 for values in zip(*measured.points_ras_mm)]
+
+
+def render_view(headless: Any, path: Path) -> Any:
+    """Render the 3D view of the bones from behind; returns what must live as long as the scene."""
+    logic = slicer.vtkMRMLViewLogic()
+    logic.SetMRMLScene(headless.scene)
+    logic.SetMRMLApplicationLogic(headless.application_logic)
+    node = logic.AddViewNode("1")
+    headless.application_logic.GetViewLogics().AddItem(logic)
+    node.SetBackgroundColor(1, 1, 1)
+    node.SetBackgroundColor2(1, 1, 1)
+    node.SetBoxVisible(False)
+    node.SetAxisLabelsVisible(False)
+    shown, renderer = window(*SIZE)
+    factory = slicer.vtkMRMLThreeDViewDisplayableManagerFactory.GetInstance()
+    group = managers(factory, headless.application_logic, VIEW_MANAGERS, renderer, node)
     camera = renderer.GetActiveCamera()
     camera.SetFocalPoint(0, -20, -50)
     camera.SetPosition(60, -480, 10)
     camera.SetViewUp(0, 0, 1)
     renderer.ResetCameraClippingRange()
-    save(shown, folder / "module_3d.png")
+    save(shown, path)
+    return group, logic, shown
+
+
+def main() -> int:
+    """Make the sample, measure it and render it."""
+    folder = Path(__file__).resolve().parent
+    headless = create_scene()
+    headless.application_logic.SetSliceLogics(vtk.vtkCollection())
+    headless.application_logic.SetViewLogics(vtk.vtkCollection())
+    live, volume = measured_sample(headless)
+    kept = [
+        render_slice(headless, live, volume, folder / "module_slice.png"),
+        render_view(headless, folder / "module_3d.png"),
+    ]
     kept.clear()
     return 0
 

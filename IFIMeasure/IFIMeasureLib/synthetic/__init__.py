@@ -1,1 +1,4 @@
-"""Hips made from equations: in come a few numbers, out come images, label maps and true values (side frame; RAS millimeter on grids)."""
+"""Hips made from equations: in come a few numbers, out come images, label maps and true values.
+
+Shapes and truth lie in the side frame, images and label maps on grids in RAS millimeter.
+"""

@@ -80,7 +80,10 @@ def test_a_damaged_series_names_what_is_wrong_and_where(sample, tmp_path, damage
 
 
 def enhanced(files: list[Path], path: Path) -> pydicom.Dataset:
-    """The same series as one enhanced multi-frame file, as newer scanners write it; frames in no order, each with a scale of its own."""
+    """The same series as one enhanced multi-frame file, as newer scanners write it.
+
+    Its frames are in no order, and each has a scale of its own.
+    """
     legacy = pytest.importorskip("highdicom.legacy", reason="the package highdicom is not installed")
     sources = [pydicom.dcmread(file) for file in files]
     uids = [pydicom.uid.generate_uid() for _ in range(2)]

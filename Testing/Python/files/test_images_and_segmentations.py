@@ -62,7 +62,9 @@ def test_the_label_table_of_totalsegmentator_in_a_nifti_header_is_read(tmp_path)
     array[2:5, 3:9, 3:9] = 77
     image_file(path, array)
     data = bytearray(path.read_bytes())
-    xml = b'<?xml version="1.0"?><CaretExtension><VolumeInformation><LabelTable><Label Key="77" Red="1"><![CDATA[hip_left]]></Label></LabelTable></VolumeInformation></CaretExtension>'
+    label = b'<Label Key="77" Red="1"><![CDATA[hip_left]]></Label>'
+    table = b"<VolumeInformation><LabelTable>" + label + b"</LabelTable></VolumeInformation>"
+    xml = b'<?xml version="1.0"?><CaretExtension>' + table + b"</CaretExtension>"
     size = (len(xml) + 8 + 15) // 16 * 16
     data[108:112] = struct.pack("<f", 352 + size)
     extension = b"\1\0\0\0" + struct.pack("<ii", size, 30) + xml.ljust(size - 8, b"\0")

@@ -13,7 +13,7 @@ LEFT, RIGHT = SideFrame(Side.LEFT), SideFrame(Side.RIGHT)
 
 
 def tilted_mask() -> Mask:
-    """A left hip's mask on a grid that is turned, with spacings that differ; the structure touches the face at i = 0."""
+    """A left hip's mask on a turned grid, with spacings that differ; the structure touches the face at i = 0."""
     turn = np.radians(10.0)
     directions = np.array([[np.cos(turn), -np.sin(turn), 0.0], [np.sin(turn), np.cos(turn), 0.0], [0.0, 0.0, 1.0]])
     affine = np.eye(4)

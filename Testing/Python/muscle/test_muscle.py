@@ -1,4 +1,4 @@
-"""The quadratus femoris: segmentation against the phantom's equations, numbers against closed forms, bad input in one sentence."""
+"""The quadratus femoris: segmentation against the phantom's equations, numbers against closed forms, bad input."""
 
 from __future__ import annotations
 
