@@ -10,21 +10,65 @@ from vtkmodules.vtkCommonCore import vtkIdList
 from ..values import Side
 
 _FOLDER = "IFIMeasure.folder"
-"""Attribute of a folder that is a study's, or one of its sides'."""
+"""Attribute of a folder of ours; its value ends with what the folder is of."""
+
+_STUDY = "folder"
+_NOT_OURS = ("volume", "second_volume", "segmentation")
+"""Roles of nodes that a person may have chosen from another study's folder."""
 
 
 def put_into_folder(record: Any, node: Any, side: Side | None = None) -> None:
     """Put a node into the folder of a study, or into the folder of the side within it; folders are made as needed.
 
+    A study's folder is the one that nodes made for it lie in: where one scene is added to another, ids change, and
+    folders that are named by them would be taken for those of other studies.
+
     :param record: the study's record node.
     """
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(record.GetScene())
-    folder = _folder(hierarchy, hierarchy.GetSceneItemID(), f"{record.GetID()} folder", record.GetName() or "study")
+    folder = _study_folder(hierarchy, record, node)
+    if folder is None:
+        folder = _make_folder(hierarchy, hierarchy.GetSceneItemID(), record, _STUDY, record.GetName() or "study")
     if side is not None:
-        uid = f"{record.GetID()} folder_{side.value}"
-        folder = _folder(hierarchy, folder, uid, f"{side.value.capitalize()} hip")
+        kind = f"{_STUDY}_{side.value}"
+        found = (item for item in _children(hierarchy, folder) if _is_folder(hierarchy, item, kind))
+        inner = next(found, None)
+        if inner is None:
+            inner = _make_folder(hierarchy, folder, record, kind, f"{side.value.capitalize()} hip")
+        folder = inner
     item = hierarchy.GetItemByDataNode(node) or hierarchy.CreateItem(folder, node)
     hierarchy.SetItemParent(item, folder)
+
+
+def _study_folder(hierarchy: Any, record: Any, new: Any) -> int | None:
+    """The folder that other nodes of a study than a new one lie in, else one made before them; None for none."""
+    roles = [record.GetNthNodeReferenceRole(n) for n in range(record.GetNumberOfNodeReferenceRoles())]
+    for role in roles:
+        node = None if role in _NOT_OURS or role.startswith("measured_") else record.GetNodeReference(role)
+        item = 0 if node is None or node is new else hierarchy.GetItemByDataNode(node)
+        while item and item != hierarchy.GetSceneItemID():
+            if _is_folder(hierarchy, item, _STUDY):
+                return int(item)
+            item = hierarchy.GetItemParent(item)
+    made = f"{record.GetID()} {_STUDY}"
+    top = _children(hierarchy, hierarchy.GetSceneItemID())
+    return next((item for item in top if hierarchy.GetItemAttribute(item, _FOLDER) == made), None)
+
+
+def _is_folder(hierarchy: Any, item: int, kind: str) -> bool:
+    return bool((hierarchy.GetItemAttribute(item, _FOLDER) or "").split(" ")[-1] == kind)
+
+
+def _children(hierarchy: Any, parent: int) -> list[int]:
+    children = vtkIdList()
+    hierarchy.GetItemChildren(parent, children)
+    return [int(children.GetId(number)) for number in range(children.GetNumberOfIds())]
+
+
+def _make_folder(hierarchy: Any, parent: int, record: Any, kind: str, name: str) -> int:
+    item = int(hierarchy.CreateFolderItem(parent, name))
+    hierarchy.SetItemAttribute(item, _FOLDER, f"{record.GetID()} {kind}")
+    return item
 
 
 def patient_tags(node: Any) -> dict[str, str]:
@@ -50,15 +94,3 @@ def patient_tags(node: Any) -> dict[str, str]:
                 tags.setdefault(tag, value.replace("-", ""))
         item = hierarchy.GetItemParent(item)
     return tags
-
-
-def _folder(hierarchy: Any, parent: int, uid: str, name: str) -> int:
-    children = vtkIdList()
-    hierarchy.GetItemChildren(parent, children)
-    for number in range(children.GetNumberOfIds()):
-        item = int(children.GetId(number))
-        if hierarchy.GetItemAttribute(item, _FOLDER) == uid:
-            return item
-    item = int(hierarchy.CreateFolderItem(parent, name))
-    hierarchy.SetItemAttribute(item, _FOLDER, uid)
-    return item

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,6 +36,8 @@ from IFIMeasureLib.study.structures import resolve_structures  # noqa: E402
 from IFIMeasureLib.synthetic.phantom import Phantom  # noqa: E402
 from IFIMeasureLib.synthetic.sample import sample_grid  # noqa: E402
 from IFIMeasureLib.values import IFIMeasureError, Measured, Side  # noqa: E402
+from vtkmodules.util.numpy_support import vtk_to_numpy  # noqa: E402
+from vtkmodules.vtkCommonCore import vtkIdList  # noqa: E402
 
 OLD = Path(__file__).parents[1] / "fixtures" / "version_0_1_0"
 NAME = "R&D <x> ä"
@@ -144,6 +147,20 @@ def test_the_origin_of_a_muscle_holds_until_someone_edits_it(images, tmp_path):
     assert back.muscle_origin(Side.LEFT) == "segment"
 
 
+def test_a_muscle_that_version_0_1_0_found_is_known_as_such_in_a_saved_scene_too(images, tmp_path):
+    study = prepared(images)
+    nodes = StudyNodes.of_result(create_scene().scene, "case", study.measure())
+    image = slicer.vtkOrientedImageData()
+    nodes.segmentation.GetBinaryLabelmapRepresentation("quadratus_femoris_left", image)
+    voxels = np.argwhere(vtk_to_numpy(image.GetPointData().GetScalars())).astype(np.int32)  # as it took them
+    segment = nodes.segmentation.GetSegmentation().GetSegment("quadratus_femoris_left")
+    segment.SetTag("IFIMeasure.automatic", str(zlib.crc32(voxels.tobytes())))
+    assert nodes.muscle_origin(Side.LEFT) == "image"
+    write_scene(nodes.scene, tmp_path / "scene.mrb")
+    opened = open_study_scene(tmp_path / "scene.mrb")
+    assert opened.prepared.provenance.muscle_origins == {Side.RIGHT: "segment", Side.LEFT: "image"}
+
+
 def test_what_was_known_of_the_inputs_is_not_said_of_others(images):
     headless = create_scene()
     nodes = StudyNodes.of_result(headless.scene, "case", prepared(images).measure())
@@ -226,6 +243,40 @@ def test_a_scene_of_version_0_1_0_is_worked_on_and_gets_landmarks_that_are_new(w
         "greater_trochanter_tip",
         "ischial_tuberosity_lowest",
     }
+
+
+def folders(scene):
+    """Names of the subject hierarchy's folders, each with those in it."""
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+
+    def below(item):
+        ids = vtkIdList()
+        hierarchy.GetItemChildren(item, ids)
+        found = [ids.GetId(number) for number in range(ids.GetNumberOfIds())]
+        return [
+            (hierarchy.GetItemName(i), below(i)) for i in found if hierarchy.GetItemAttribute(i, "IFIMeasure.folder")
+        ]
+
+    return below(hierarchy.GetSceneItemID())
+
+
+def test_a_scene_that_is_added_to_another_keeps_its_own_folders(images):
+    whole = [("v010", [("Right hip", []), ("Left hip", [])])]
+    scene = create_scene()
+    read_scene(scene, OLD / "scene.mrb")
+    read_scene(scene, OLD / "scene.mrb")
+    studies = StudyNodes.all(scene.scene)
+    assert len(studies) == 2 and folders(scene.scene) == whole * 2
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene.scene)
+    parents = set()
+    for nodes in studies:
+        made = nodes.made("new", "vtkMRMLTableNode", "new", Side.LEFT)
+        mine = {hierarchy.GetItemParent(hierarchy.GetItemByDataNode(n)) for n in (made, nodes.landmark_node(Side.LEFT))}
+        assert len(mine) == 1
+        parents |= mine
+    assert len(parents) == 2 and folders(scene.scene) == whole * 2
+    StudyNodes.of_result(scene.scene, "third", prepared(images).measure())
+    assert folders(scene.scene) == [*whole * 2, ("third", [("Right hip", []), ("Left hip", [])])]
 
 
 # -- which study, and what is wrong
