@@ -10,10 +10,13 @@ import pytest
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
+from IFIMeasureLib.anatomy.landmarks import MARKED_MISSING, Landmark, PlacedBy  # noqa: E402
 from IFIMeasureLib.anatomy.reference_values import Subject  # noqa: E402
 from IFIMeasureLib.files.markups import markups_document, read_landmarks  # noqa: E402
 from IFIMeasureLib.files.segmentations import read_segmentation  # noqa: E402
 from IFIMeasureLib.images.masks import Volume  # noqa: E402
+from IFIMeasureLib.mrml.live import LiveStudy, follow_studies  # noqa: E402
+from IFIMeasureLib.mrml.sample_scene import add_sample_bones  # noqa: E402
 from IFIMeasureLib.mrml.scene import create_scene, read_scene, write_landmarks, write_scene  # noqa: E402
 from IFIMeasureLib.mrml.segmentations import read_segmentation_node, write_segmentation  # noqa: E402
 from IFIMeasureLib.mrml.study_nodes import StudyNodes  # noqa: E402
@@ -21,6 +24,8 @@ from IFIMeasureLib.mrml.study_segments import guess_structure  # noqa: E402
 from IFIMeasureLib.mrml.views import add_views  # noqa: E402
 from IFIMeasureLib.mrml.volumes import add_volume  # noqa: E402
 from IFIMeasureLib.study.result import each_result  # noqa: E402
+from IFIMeasureLib.synthetic.phantom import Phantom  # noqa: E402
+from IFIMeasureLib.synthetic.sample import sample_grid  # noqa: E402
 from IFIMeasureLib.values import IFIMeasureError, Measured, NotMeasurable, Side  # noqa: E402
 from vtkmodules.util.numpy_support import vtk_to_numpy  # noqa: E402
 from vtkmodules.vtkCommonCore import reference  # noqa: E402
@@ -358,13 +363,6 @@ def test_slicer_loads_our_terminology_and_finds_every_segment_in_it(headless, st
 
 
 def test_studies_of_a_scene_are_followed_with_their_muscles_found_together(headless):
-    from IFIMeasureLib.images.masks import Volume
-    from IFIMeasureLib.mrml.live import LiveStudy, follow_studies
-    from IFIMeasureLib.mrml.sample_scene import add_sample_bones
-    from IFIMeasureLib.mrml.volumes import add_volume
-    from IFIMeasureLib.synthetic.phantom import Phantom
-    from IFIMeasureLib.synthetic.sample import sample_grid
-
     grid = sample_grid((0.9, 0.9, 3.0))
     lives = []
     for seed, date in ((1, "2024-03-01"), (2, "20250301")):
@@ -391,3 +389,25 @@ def test_studies_of_a_scene_are_followed_with_their_muscles_found_together(headl
         now = lives[0].result.hips[side].results["qf_volume"].value
         assert now == pytest.approx(before[side], rel=0.1)
         assert lives[0].nodes.muscle_origin(side) == "image, with other examinations"
+
+
+def test_what_a_person_says_with_slicer_s_own_menu_stays_when_landmarks_are_placed_again(headless):
+    nodes = StudyNodes.create(headless.scene, "case")
+    nodes.segmentation = add_sample_bones(headless.scene)
+    live = LiveStudy(nodes)
+    live.place_from_bones()
+    missing = "posterior_condyle_medial"  # the program says so: the field of view ends above it
+    assert not nodes.landmarks(Side.LEFT)[missing].by_person
+    node, other = nodes.landmark_node(Side.LEFT), "femoral_neck_center"
+    node.SetNthControlPointPositionMissing(nodes.landmark_index(Side.LEFT, other))
+    node.SetNthControlPointPosition(nodes.landmark_index(Side.LEFT, missing), -90.0, -20.0, -300.0)
+    assert isinstance(live.update().hips[Side.LEFT].results["neck_shaft_angle"], NotMeasurable)
+    assert nodes.landmarks(Side.LEFT)[missing].state == "manual"
+    node.SetNthControlPointPositionMissing(nodes.landmark_index(Side.LEFT, missing))
+    live.update()
+    result = live.place_from_bones()
+    for key in (missing, other):
+        assert nodes.landmarks(Side.LEFT)[key] == Landmark.missing(MARKED_MISSING, PlacedBy.PERSON)
+        assert result.hips[Side.LEFT].landmarks[key].by_person
+    live.unset(Side.LEFT, other)
+    assert live.place_from_bones().hips[Side.LEFT].landmarks[other].state == "automatic"
