@@ -68,7 +68,9 @@ class LandmarkDefinition:
 
 @dataclass(frozen=True)
 class Landmark:
-    """A landmark of one side; make it by :meth:`automatic`, :meth:`manual`, :meth:`missing`, or take :data:`NOT_PLACED`.
+    """A landmark of one side.
+
+    Make it by :meth:`automatic`, :meth:`manual` or :meth:`missing`, or take :data:`NOT_PLACED`.
 
     :param status: whether it has a place.
     :param position_ras_mm: its place, RAS millimeter; None unless the status is defined.
@@ -202,7 +204,7 @@ def landmark_label(side: Side, landmark_id: str) -> str:
 
 @functools.lru_cache(maxsize=256)
 def parse_label(label: str) -> tuple[Side, str] | None:
-    """Return the side and id that a control point's label (or ``left lesser_trochanter_tip``) means; None for others."""
+    """Return the side and id that a point's label (or ``left lesser_trochanter_tip``) means; None for other labels."""
     words = _plain(label).split()
     if not words or words[0] not in ("left", "right", "l", "r"):
         return None
@@ -214,7 +216,7 @@ def parse_label(label: str) -> tuple[Side, str] | None:
 
 
 def merge(automatic: LandmarkSet, person: LandmarkSet) -> LandmarkSet:
-    """Return the automatic landmarks with a person's in their place, point by point; a person's "missing" counts, too."""
+    """Return the automatic landmarks with a person's in their place, point by point; their "missing" counts, too."""
     return {
         key: person[key] if key in person and person[key].by_person else landmark for key, landmark in automatic.items()
     }

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..anatomy.landmarks import (
     MARKED_MISSING,
     NOT_PLACED,
@@ -88,6 +86,12 @@ def still_there(placed_ras_mm: tuple[float, float, float], position_ras_mm: tupl
     return all(abs(a - b) < SAME_PLACE_MM for a, b in zip(placed_ras_mm, position_ras_mm))
 
 
+_SCHEMA = (
+    "https://raw.githubusercontent.com/slicer/slicer/master/"
+    "Modules/Loadable/Markups/Resources/Schema/markups-schema-v1.0.3.json#"
+)
+
+
 def markups_document(landmarks: dict[Side, LandmarkSet], name: str) -> dict[str, Any]:
     """Return the content of a Slicer markups file (schema 1.0.3, LPS millimeter) of one or both sides' landmarks."""
     points: list[dict[str, Any]] = []
@@ -109,7 +113,7 @@ def markups_document(landmarks: dict[Side, LandmarkSet], name: str) -> dict[str,
                 }
             )
     return {
-        "@schema": "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/Resources/Schema/markups-schema-v1.0.3.json#",
+        "@schema": _SCHEMA,
         "markups": [
             {
                 "type": "Fiducial",
@@ -144,7 +148,8 @@ def read_markups(path: Path, what: str, wanted: Callable[[str, str], bool]) -> l
     """Read the control points of a Slicer markups file (``.mrk.json``).
 
     :param what: what it holds, for messages (``landmarks``).
-    :param wanted: of the list's name and the point's label, whether the point matters; others are left alone, whatever they hold.
+    :param wanted: of the list's name and the point's label, whether the point matters; others are left alone, whatever
+        they hold.
     :raises IFIMeasureError: where it is no markups file, not in millimeters, or a position is not finite.
     """
     if not path.exists():
@@ -164,26 +169,33 @@ def read_markups(path: Path, what: str, wanted: Callable[[str, str], bool]) -> l
         unit = node.get("coordinateUnits", "mm")
         if unit not in ("mm", ["mm", "UCUM", "millimeter"]) and "mm" not in str(unit):
             raise IFIMeasureError(f"{path}: the coordinates are in {unit}; save the {what} in millimeters.")
-        flip = (
-            np.array([1.0, 1.0, 1.0])
-            if str(node.get("coordinateSystem", "LPS")) in ("RAS", "0")
-            else np.array([-1.0, -1.0, 1.0])
-        )
         said = str(point.get("positionStatus", "defined"))
         status = LandmarkStatus(said) if said in _STATUSES else LandmarkStatus.UNDEFINED  # Slicer knows "preview", too
         place = None
         if status is LandmarkStatus.DEFINED:
-            try:
-                raw = [float(v) for v in point.get("position", [])]
-            except (TypeError, ValueError):
-                raw = []
-            if len(raw) != 3 or not all(math.isfinite(v) for v in raw):
+            place = _position_ras_mm(point.get("position"), str(node.get("coordinateSystem", "LPS")))
+            if place is None:
                 raise IFIMeasureError(
-                    f"{path}: the position of '{label or name}' is {point.get('position')}, which is not three finite numbers; place the point again."
+                    f"{path}: the position of '{label or name}' is {point.get('position')}, "
+                    "which is not three finite numbers; place the point again."
                 )
-            place = point3(np.array(raw) * flip)
-        found.append(MarkupsPoint(name, label, str(point.get("description", "")), status, place))
+        description = str(point.get("description", ""))
+        found.append(
+            MarkupsPoint(list_name=name, label=label, description=description, status=status, position_ras_mm=place)
+        )
     return found
+
+
+def _position_ras_mm(written: Any, system: str) -> tuple[float, float, float] | None:
+    """A position of a file in RAS; None where it is not three finite numbers. Slicer 4.10 wrote RAS, later ones LPS."""
+    try:
+        values = [float(v) for v in written]
+    except (TypeError, ValueError):
+        return None
+    if len(values) != 3 or not all(math.isfinite(v) for v in values):
+        return None
+    x, y, z = values
+    return (x, y, z) if system in ("RAS", "0") else (-x, -y, z)
 
 
 def read_landmarks(path: Path) -> dict[Side, LandmarkSet]:
@@ -202,7 +214,8 @@ def read_landmarks(path: Path) -> dict[Side, LandmarkSet]:
         landmarks[key] = parse_description(point.description, point.position_ras_mm, point.status)
     if not found:
         raise IFIMeasureError(
-            f"{path}: no point has the label of a landmark, such as '{landmark_label(Side.LEFT, 'lesser_trochanter_tip')}'; "
+            f"{path}: no point has the label of a landmark, such as "
+            f"'{landmark_label(Side.LEFT, 'lesser_trochanter_tip')}'; "
             "start from the template that 'ifimeasure landmarks' writes."
         )
     return found

@@ -65,7 +65,8 @@ def refuse_other_side(landmarks: dict[Side, LandmarkSet], heads: dict[Side, Arra
         return
     if heads[Side.RIGHT][0] <= heads[Side.LEFT][0]:
         raise IFIMeasureError(
-            "left and right are swapped: the right femoral head center lies to the patient's left of the other, or on it; place them again."
+            "left and right are swapped: the right femoral head center lies to the patient's left of the other, "
+            "or on it; place them again."
         )
     for side, points in landmarks.items():
         for key, landmark in points.items():
@@ -76,7 +77,8 @@ def refuse_other_side(landmarks: dict[Side, LandmarkSet], heads: dict[Side, Arra
                 and np.linalg.norm(place - heads[side]) > np.linalg.norm(place - heads[side.other])
             ):
                 raise IFIMeasureError(
-                    f"{landmark_label(side, key)}: it was placed on the {side.other.value} hip; place it again, or mark it as missing."
+                    f"{landmark_label(side, key)}: it was placed on the {side.other.value} hip; place it again, "
+                    "or mark it as missing."
                 )
 
 

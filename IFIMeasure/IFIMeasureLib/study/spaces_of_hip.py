@@ -105,7 +105,10 @@ def _between(
     acquired: bool,
     draft_at: Array | None,
 ) -> Space:
-    """The space between structures: from refined surfaces, or (a draft around a point) from the coarse ones that placement searched."""
+    """The space between structures, from refined surfaces.
+
+    A draft around a point comes from the coarse ones that placement searched.
+    """
     if draft_at is None:
         return measure_space(
             [(bones.turned[k], r) for k, r in medial], [(bones.turned[k], r) for k, r in lateral], levels, acquired
@@ -146,7 +149,8 @@ def _quadratus_space(
     place = position(landmarks, "hamstring_tendon_superolateral")
     if place is None:
         return NotMeasurable(
-            "there is neither a segment of the hamstring tendon nor its landmark; segment it, or place the landmark by hand.",
+            "there is neither a segment of the hamstring tendon nor its landmark; segment it, "
+            "or place the landmark by hand.",
             ("hamstring", "hamstring_tendon_superolateral"),
         )
     frame = SideFrame(bones.side)
@@ -159,7 +163,8 @@ def _quadratus_space(
         step = float(bones.masks["femur"].grid.spacing[2])
         if apart > max(0.5 * step, 1.0):
             return NotMeasurable(
-                f"the landmarks of hamstring and iliopsoas tendon lie {apart:.1f} mm apart along the body; place both on one axial slice."
+                f"the landmarks of hamstring and iliopsoas tendon lie {apart:.1f} mm apart along the body; "
+                "place both on one axial slice."
             )
         length = float(np.linalg.norm((medial - lateral_point)[:2]))
         profile = ProfilePoint(level, None, length, medial, lateral_point)
@@ -174,7 +179,8 @@ def _quadratus_space(
     pair = closest_on_segments(medial[None], lines)
     if pair is None:
         return NotMeasurable(
-            "the landmark of the hamstring tendon does not lie on a slice through the lesser trochanter; place it there."
+            "the landmark of the hamstring tendon does not lie on a slice through the lesser trochanter; "
+            "place it there."
         )
     profile = ProfilePoint(level, None, pair[0], medial, pair[2])
     return Space((profile,), profile, pair[0], (medial, pair[2]), False, False)

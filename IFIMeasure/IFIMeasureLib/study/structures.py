@@ -40,7 +40,8 @@ def resolve_structures(
         if not any(structure.id == wanted for structure in found):
             have = ", ".join(sorted(s.name for s in found))
             raise IFIMeasureError(
-                f"{segmentation.path}: there is no {definitions()[wanted].title.lower()} ({wanted}); present are {have} (labels {present})."
+                f"{segmentation.path}: there is no {definitions()[wanted].title.lower()} ({wanted}); "
+                f"present are {have} (labels {present})."
             )
     return found
 
@@ -56,11 +57,13 @@ def lacking_structures(found: Iterable[Structure]) -> list[str]:
             said.append(f"No {names}: nothing is measured on the {side.value} side.")
         elif ("hamstring", side) not in have:
             said.append(
-                f"No {Structure('hamstring', side).title.lower()}: the {side.value} quadratus femoris space needs its landmark, placed by hand."
+                f"No {Structure('hamstring', side).title.lower()}: the {side.value} quadratus femoris space needs "
+                "its landmark, placed by hand."
             )
         elif ("iliopsoas", side) not in have:
             said.append(
-                f"No {Structure('iliopsoas', side).title.lower()}: the {side.value} quadratus femoris space is measured to the lesser trochanter."
+                f"No {Structure('iliopsoas', side).title.lower()}: the {side.value} quadratus femoris space is "
+                "measured to the lesser trochanter."
             )
     return said
 
@@ -77,7 +80,8 @@ def masks_by_side(
         if mask is None:
             names = ", ".join(ref.name for ref in refs)
             raise IFIMeasureError(
-                f"{segmentation.path}: the segment of {structure.name} ({names}) is empty; segment it or leave it out of the mapping."
+                f"{segmentation.path}: the segment of {structure.name} ({names}) is empty; "
+                "segment it or leave it out of the mapping."
             )
         if structure.side is None:
             joint[structure.id] = mask
@@ -117,14 +121,16 @@ def _split(key: str, mask: Mask, result: dict[Side, dict[str, Mask]]) -> None:
         other = femora[0] or femora[1] or next((m[k] for m in result.values() for k in ("hip",) if k in m), None)
         if other is None:
             raise IFIMeasureError(
-                f"the label of {key} holds one side only, and there is nothing beside it to tell which; name the side in the mapping ({key}_left or {key}_right)."
+                f"the label of {key} holds one side only, and there is nothing beside it to tell which; "
+                f"name the side in the mapping ({key}_left or {key}_right)."
             )
         lateral = _center(mask)[0] - _center(other)[0]
         if key == "hip":
             lateral = -lateral
         if abs(lateral) < 5.0:
             raise IFIMeasureError(
-                f"left and right cannot be told for the label of {key}; name the side in the mapping ({key}_left or {key}_right)."
+                f"left and right cannot be told for the label of {key}; "
+                f"name the side in the mapping ({key}_left or {key}_right)."
             )
         result[Side.RIGHT if lateral > 0 else Side.LEFT][key] = mask
         return
@@ -151,7 +157,8 @@ def check_sides(masks: dict[Side, dict[str, Mask]], path: object) -> None:
             right, left = _center(pair[0]), _center(pair[1])
             if right[0] < left[0]:
                 raise IFIMeasureError(
-                    f"{path}: left and right are swapped: the {key} labeled right lies {left[0] - right[0]:.0f} mm to the patient's left of the other; {advice}."
+                    f"{path}: left and right are swapped: the {key} labeled right lies {left[0] - right[0]:.0f} mm "
+                    f"to the patient's left of the other; {advice}."
                 )
     for side in Side:
         femur, hip = masks[side].get("femur"), masks[side].get("hip")
@@ -159,11 +166,13 @@ def check_sides(masks: dict[Side, dict[str, Mask]], path: object) -> None:
             lateral = (_center(femur)[0] - _center(hip)[0]) * side.lateral_sign
             if lateral < -5.0:
                 raise IFIMeasureError(
-                    f"{path}: left and right are swapped: the femur labeled {side.value} lies {-lateral:.0f} mm medial of its hip bone; {advice}."
+                    f"{path}: left and right are swapped: the femur labeled {side.value} lies {-lateral:.0f} mm "
+                    f"medial of its hip bone; {advice}."
                 )
             if abs(lateral) > 160.0:
                 raise IFIMeasureError(
-                    f"{path}: the {side.value} femur and hip bone lie {lateral:.0f} mm apart, so they belong to different sides; {advice}."
+                    f"{path}: the {side.value} femur and hip bone lie {lateral:.0f} mm apart, "
+                    f"so they belong to different sides; {advice}."
                 )
 
 
@@ -184,6 +193,10 @@ def check_match(image: Grid, segmentation: Grid, path: object) -> str:
     shift = float(np.linalg.norm(image.affine[:3, 3] - segmentation.affine[:3, 3]))
     if over.max() > tolerance or (same_size and shift > 0.5 * float(image.spacing.min())):
         raise IFIMeasureError(
-            f"{path}: image and segmentation do not lie in the same place: {difference}; give the segmentation made on this image."
+            f"{path}: image and segmentation do not lie in the same place: {difference}; "
+            "give the segmentation made on this image."
         )
-    return f"image and segmentation have other voxels over the same space ({difference}); measured on the segmentation's grid"
+    return (
+        f"image and segmentation have other voxels over the same space ({difference}); "
+        "measured on the segmentation's grid"
+    )

@@ -317,7 +317,8 @@ def test_the_structure_of_a_segment_is_known_by_name_or_by_terminology(headless)
     assert guess_structure(segment) == ""
     segment.SetTag(
         "TerminologyEntry",
-        "Segmentation category and type~SCT^123037004^Anatomical Structure~SCT^71341001^Femur~SCT^7771000^Left~Anatomic codes~^^~^^",
+        "Segmentation category and type~SCT^123037004^Anatomical Structure~SCT^71341001^Femur~SCT^7771000^Left~"
+        "Anatomic codes~^^~^^",
     )
     assert guess_structure(segment) == "femur_left"
 
