@@ -18,7 +18,7 @@ from .anatomy.reference_values import Subject
 from .export import reopen, study_files, whole
 from .export.changes import write_changes
 from .export.formats import FOLLOW_UP_FILES, chosen_formats
-from .files.given import GivenImage, GivenLandmarks, PathLike, given_side, is_path
+from .files.given import GivenImage, GivenLandmarks, PathLike, given_path, given_side, is_path
 from .files.results import read_study
 from .measuring.registry import MEASUREMENTS
 from .muscle.strokes import Strokes
@@ -99,11 +99,7 @@ class Study:
         :param side: ``left`` or ``right``; may be left out for a measurement between both hips.
         :raises IFIMeasureError: where there is no such measurement, or the side is needed or was not asked for.
         """
-        definition = next((m for m in MEASUREMENTS if m.id == measurement), None)
-        if definition is None:
-            raise IFIMeasureError(
-                f"there is no measurement {measurement!r}; there are {', '.join(m.id for m in MEASUREMENTS)}."
-            )
+        definition = MEASUREMENTS.definition(measurement)
         if definition.paired:
             return self.result.paired[measurement]
         measured = [*self.result.hips, *self.result.absent_sides]
@@ -134,7 +130,7 @@ class Study:
         :param identified: whether the report names the patient.
         :raises IFIMeasureError: where there are results already, a format is unknown or needs what is not installed.
         """
-        path = Path(folder)
+        path = given_path(folder, "folder")
         whole.refuse_overwriting(path, force)
         chosen = chosen_formats(formats)
         before = _each(earlier)
@@ -228,7 +224,7 @@ class Changes:
 
         :raises IFIMeasureError: where there are results already that may not be replaced.
         """
-        path = Path(folder)
+        path = given_path(folder, "folder")
         whole.refuse_overwriting(path, force, FOLLOW_UP_FILES)
         with whole.written_whole(path, FOLLOW_UP_FILES) as beside:
             write_changes(self.result, self._studies, beside)
@@ -269,7 +265,7 @@ class Repeatability:
 
         :raises IFIMeasureError: where there is such a file already that may not be replaced.
         """
-        where, table = Path(path), self.rows()
+        where, table = given_path(path, "path"), self.rows()
         whole.refuse_existing(where, force)
         whole.write_file_whole(where, csv_text(table.columns, table))
         return where
@@ -333,7 +329,7 @@ def measure(
         contrast=contrast, fat_image=fat_image, opposed_image=opposed_image, date=date, sex=sex, age_years=age_years,
         height_m=height_m, weight_kg=weight_kg, findings=findings,
     )  # fmt: skip
-    return Study(*measured(asked, progress or _silent, False), name or "")
+    return Study(*measured(asked, progress or _silent, False), _text(name, "name"))
 
 
 def segment_muscle(
@@ -373,7 +369,7 @@ def segment_muscle(
     if image is None or segmentation is None:
         lacking = "image" if image is None else "segmentation"
         raise IFIMeasureError(f"{lacking} is None: the muscle is found in an image beside segmented bones; give both.")
-    return Study(*measured(asked, progress or _silent, True), name or "")
+    return Study(*measured(asked, progress or _silent, True), _text(name, "name"))
 
 
 def open_study(
@@ -416,6 +412,8 @@ def follow_up(
     :raises IFIMeasureError: where dates are missing or equal, or the persons differ.
     """
     given = _each(studies)
+    if dates is not None and (isinstance(dates, str) or not isinstance(dates, Iterable)):
+        raise IFIMeasureError(f"dates is {dates!r}; give a list of them, one for each study.", argument="dates")
     days = [None] * len(given) if dates is None else list(dates)
     if len(days) != len(given):
         raise IFIMeasureError(
@@ -465,6 +463,13 @@ def _each(studies: Study | PathLike | Iterable[Study | PathLike]) -> list[Study 
         if not isinstance(of, Study) and not is_path(of):
             raise IFIMeasureError(f"studies: one is of type {type(of).__name__}; give studies, or folders of them.")
     return each
+
+
+def _text(given: str | None, argument: str) -> str:
+    """A text that may be left out."""
+    if given is not None and not isinstance(given, str):
+        raise IFIMeasureError(f"{argument} is {given!r}; give a text.", argument=argument)
+    return given or ""
 
 
 def _silent(text: str) -> None:

@@ -93,10 +93,11 @@ def given_findings(given: Mapping[Any, Mapping[str, str]] | Iterable[str] | None
         of_sides = [
             (side.value if isinstance(side, Side) else side, finding_id, choice)
             for side, fields in given.items()
-            for finding_id, choice in (fields or {}).items()
+            for finding_id, choice in _fields(fields).items()
         ]
     else:
-        of_sides = [_parsed(text) for text in ((given,) if isinstance(given, str) else given)]
+        texts = given if isinstance(given, Iterable) and not isinstance(given, str) else (given,)
+        of_sides = [_parsed(text) for text in texts]
     found: Findings = {}
     for side, finding_id, choice in of_sides:
         definition = finding(finding_id)
@@ -110,7 +111,18 @@ def given_findings(given: Mapping[Any, Mapping[str, str]] | Iterable[str] | None
     return found
 
 
-def _parsed(text: str) -> tuple[str, str, str]:
+def _fields(given: Any) -> Mapping[str, str]:
+    if given is None or isinstance(given, Mapping):
+        return given or {}
+    raise IFIMeasureError(
+        f"findings: a side holds {given!r}; give what was found by field, such as {{'reader_tear': 'partial'}}.",
+        argument="findings",
+    )
+
+
+def _parsed(text: Any) -> tuple[str, str, str]:
+    if not isinstance(text, str):
+        raise IFIMeasureError(f"finding {text!r}: it must read as 'right:reader_tear=partial'.", argument="findings")
     where, _, choice = text.partition("=")
     side, _, finding_id = where.partition(":")
     if side not in ("right", "left") or not finding_id or not choice:

@@ -44,7 +44,7 @@ def given_segmentation(given: GivenImage, names: Collection[str] = ()) -> Segmen
     :raises IFIMeasureError: where it is no segmentation, or its geometry is unusable; one sentence.
     """
     if is_path(given):
-        return read_segmentation(Path(given), names)
+        return read_segmentation(given_path(given, "segmentation"), names)
     where = Path("segmentation in memory")
     if isinstance(given, sitk.Image):
         _refuse_without_geometry(image_affine_ras(given) if given.GetDimension() == 3 else None, where)
@@ -68,7 +68,7 @@ def given_volume(
     :raises IFIMeasureError: where it is no image, its geometry is unusable, or no series can be chosen; one sentence.
     """
     if is_path(given):
-        path = Path(given)
+        path = given_path(given, what)
         if path.is_dir() or (path.is_file() and path.suffix.lower() in (".dcm", ".ima")):
             choice = choose_series(scan_folder(path, say), match, None if series is None else str(series))
             if choice.series is None:
@@ -137,6 +137,16 @@ def landmark_files(given: GivenLandmarks | None) -> list[PathLike]:
             argument="landmarks",
         )
     return paths
+
+
+def given_path(given: Any, argument: str) -> Path:
+    """Return a path.
+
+    :raises IFIMeasureError: where it is none, or an empty text, which would mean the folder one is in.
+    """
+    if is_path(given) and os.fspath(given):
+        return Path(given)
+    raise IFIMeasureError(f"{argument} is {given!r}; give a path.", argument=argument)
 
 
 def is_path(given: Any) -> TypeGuard[PathLike]:

@@ -36,7 +36,13 @@ def read_label_mapping(
     else:
         where, text = _mapping_text(os.fspath(labels))
         raw, extra = _parsed(text, where), {}
-    return {str(key): _structure_of(value, f"{where}: label {str(key)!r}") for key, value in raw.items()}, extra
+    mapping: dict[str, Structure] = {}
+    for key, value in raw.items():
+        label = str(key)
+        if label in mapping:
+            raise IFIMeasureError(f"{where} holds the label {label} twice; say once what it is.", argument="labels")
+        mapping[label] = _structure_of(value, f"{where}: label {label!r}")
+    return mapping, extra
 
 
 def _mapping_text(labels: str) -> tuple[str, str]:

@@ -28,6 +28,7 @@ _SEGMENTATION_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.
 """SOP classes of DICOM segmentations: of voxels, and as a label map."""
 
 _MOST_LABELS = 400
+_LARGEST_LABEL = 65535
 """An image with more different values is no label map."""
 
 
@@ -76,7 +77,8 @@ def segmentation_of_layers(layers: list[Array], affine: Array, segments: list[Se
     :param path: where the layers came from, for messages and for the label table that a NIfTI file may hold.
     :raises IFIMeasureError: where the values are no labels, or the geometry is unusable.
     """
-    turned, grid = _turned([_whole_numbers(layer, path) for layer in layers], affine, path)
+    turned, grid = _turned(layers, affine, path)
+    turned = [_whole_numbers(layer, path) for layer in turned]
     if segments:
         return Segmentation(turned, grid, segments, path, named=True)
     table = _nifti_label_table(path)
@@ -111,15 +113,16 @@ def _whole_numbers(array: Array, path: Path) -> Array:
     :raises IFIMeasureError: where they are not whole numbers or some are negative.
     """
     if np.issubdtype(array.dtype, np.integer):
-        if array.dtype.kind == "i" and array.min() < 0:
+        low, high = int(array.min()), int(array.max())
+        if low < 0 or high > _LARGEST_LABEL:
+            wrong = f"negative values ({low})" if low < 0 else f"values of up to {high}"
             raise IFIMeasureError(
-                f"{path}: there are negative values ({array.min()}), so this is not a label map;"
-                " give the segmentation, not the image."
+                f"{path}: there are {wrong}, so this is not a label map; give the segmentation, not the image."
             )
         return array
     rounded = np.array(array).round()
     whole = np.isfinite(rounded).all() and np.abs(rounded - array).max() <= 1e-3
-    if not whole or rounded.min() < 0 or rounded.max() > 65535:
+    if not whole or rounded.min() < 0 or rounded.max() > _LARGEST_LABEL:
         raise IFIMeasureError(
             f"{path}: the values are not whole numbers, so this is not a label map;"
             " give the segmentation, not the image."

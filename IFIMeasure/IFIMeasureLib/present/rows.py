@@ -13,11 +13,18 @@ class Rows(list[dict[str, Any]]):
     """Rows of a table: dictionaries by column; a cell is a float, an int, a text, or None where there is nothing.
 
     :param columns: names of the columns, in their order, and what each holds.
+    :param numbers: those that hold numbers, with their type.
     """
 
-    def __init__(self, columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) -> None:
+    def __init__(
+        self,
+        columns: Mapping[str, str],
+        rows: Iterable[Mapping[str, Any]],
+        numbers: Mapping[str, type] | None = None,
+    ) -> None:
         super().__init__({name: row[name] for name in columns} for row in rows)
         self.descriptions = dict(columns)
+        self.numbers = dict(numbers or {})
 
     @property
     def columns(self) -> list[str]:
@@ -36,7 +43,7 @@ class Rows(list[dict[str, Any]]):
         return [row[key] for row in self]
 
     def table(self) -> Any:
-        """Return the rows as a pandas DataFrame: numbers are numbers, what is missing is NaN.
+        """Return the rows as a pandas DataFrame: a column of numbers is one whatever is missing, which is NaN.
 
         :raises IFIMeasureError: where pandas is not installed.
         """
@@ -47,7 +54,11 @@ class Rows(list[dict[str, Any]]):
                 "A table needs the package pandas, which is not installed; install it, or take rows()."
             ) from None
         found = {name: self[name] for name in self.descriptions}
-        return pandas.DataFrame({name: pandas.Series(cells, dtype=_dtype(cells)) for name, cells in found.items()})
+        return pandas.DataFrame({name: pandas.Series(cells, dtype=self._dtype(name)) for name, cells in found.items()})
+
+    def _dtype(self, column: str) -> str:
+        """Type of a column in pandas: numbers that are whole stay whole, also beside missing ones."""
+        return {float: "float64", int: "Int64"}.get(self.numbers.get(column, str), "object")
 
     def _repr_html_(self) -> str:
         """Shown in a notebook."""
@@ -56,16 +67,6 @@ class Rows(list[dict[str, Any]]):
             f"<tr>{''.join(f'<td>{_cell(row[name])}</td>' for name in self.descriptions)}</tr>" for row in self
         )
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _dtype(cells: list[Any]) -> str:
-    """Type of a column in pandas: numbers that are whole stay whole, also beside missing ones."""
-    there = [cell for cell in cells if cell is not None]
-    if there and all(isinstance(cell, int) for cell in there):
-        return "int64" if len(there) == len(cells) else "Int64"
-    if there and all(isinstance(cell, (int, float)) for cell in there):
-        return "float64"
-    return "object"
 
 
 def _cell(value: Any) -> str:

@@ -105,6 +105,8 @@ PROFILE_COLUMNS: dict[str, str] = {
 }
 """Columns of ``profile.csv`` and what they hold."""
 
+_PROFILE_NUMBERS = {"slice": int, "slice_s_mm": float, "distance_mm": float}
+
 
 MUSCLE_COLUMNS: dict[str, str] = {
     "side": "right or left.",
@@ -112,6 +114,8 @@ MUSCLE_COLUMNS: dict[str, str] = {
     "area_mm2": "Area of the quadratus femoris in this plane, square millimeter.",
 }
 """Columns of ``muscle_sections.csv``: the muscle along its length."""
+
+_MUSCLE_NUMBERS = {"slice_s_mm": float, "area_mm2": float}
 
 
 HISTOGRAM_COLUMNS: dict[str, str] = {
@@ -122,6 +126,8 @@ HISTOGRAM_COLUMNS: dict[str, str] = {
     "source": "Dixon, or T1 (an estimate).",
 }
 """Columns of ``fat_histogram.csv``."""
+
+_HISTOGRAM_NUMBERS = {"fat_fraction_from": float, "fat_fraction_to": float, "voxels": int}
 
 
 SUMMARY_COLUMNS: dict[str, str] = {
@@ -165,6 +171,17 @@ FOLLOW_UP_COLUMNS: dict[str, str] = {
 }
 """Columns of ``follow_up.csv``."""
 
+_FOLLOW_UP_NUMBERS = {
+    "first_value": float,
+    "value": float,
+    "change": float,
+    "change_percent": float,
+    "change_symmetric_percent": float,
+    "change_annualized_percent": float,
+    "repeatability_percent": float,
+    "repeatability": float,
+}
+
 
 REPEATABILITY_COLUMNS: dict[str, str] = {
     "measurement": "Id of the measurement.",
@@ -188,25 +205,36 @@ REPEATABILITY_COLUMNS: dict[str, str] = {
 }
 """Columns of ``repeatability.csv``."""
 
+_REPEATABILITY_NUMBERS: dict[str, type] = {
+    "subjects": int,
+    "measurements": int,
+    **dict.fromkeys(("mean", "wsd", "wcv_percent", "rc", "rc_percent", "bias"), float),
+    **dict.fromkeys(("agreement_low", "agreement_high", "icc", "icc_low", "icc_high"), float),
+}
+
 
 def measurement_table(study: StudyResult) -> Rows:
     """Return ``measurements.csv``: every measurement of the registry for every side asked for."""
-    return Rows(measurement_columns(), [measurement_cells(row.saved()) for row in measurement_rows(study)])
+    return Rows(
+        measurement_columns(),
+        [measurement_cells(row.saved()) for row in measurement_rows(study)],
+        measurement_numbers(),
+    )
 
 
 def profile_table(study: StudyResult) -> Rows:
     """Return ``profile.csv``: a row a side, space and axial plane."""
-    return Rows(PROFILE_COLUMNS, [profile_cells(row) for row in profile_rows(study)])
+    return Rows(PROFILE_COLUMNS, [profile_cells(row) for row in profile_rows(study)], _PROFILE_NUMBERS)
 
 
 def muscle_table(study: StudyResult) -> Rows:
     """Return ``muscle_sections.csv``: a row a side and axial plane that shows the muscle."""
-    return Rows(MUSCLE_COLUMNS, [_section_cells(row) for row in section_rows(study)])
+    return Rows(MUSCLE_COLUMNS, [_section_cells(row) for row in section_rows(study)], _MUSCLE_NUMBERS)
 
 
 def histogram_table(study: StudyResult) -> Rows:
     """Return ``fat_histogram.csv``: a row a side and class of fat fraction."""
-    return Rows(HISTOGRAM_COLUMNS, [_histogram_cells(row) for row in histogram_rows(study)])
+    return Rows(HISTOGRAM_COLUMNS, [_histogram_cells(row) for row in histogram_rows(study)], _HISTOGRAM_NUMBERS)
 
 
 def finding_table(study: StudyResult) -> Rows:
@@ -222,13 +250,17 @@ def landmark_table(study: StudyResult) -> Rows:
 
 def follow_up_table(changes: Comparison | None) -> Rows:
     """Return ``follow_up.csv``: a row a measurement, side and later examination; none without changes."""
-    return Rows(FOLLOW_UP_COLUMNS, [] if changes is None else [change_cells(change) for change in changes.rows])
+    return Rows(
+        FOLLOW_UP_COLUMNS,
+        [] if changes is None else [change_cells(change) for change in changes.rows],
+        _FOLLOW_UP_NUMBERS,
+    )
 
 
 def repeatability_table(found: Iterable[RepeatabilityRow]) -> Rows:
     """Return ``repeatability.csv``: a row a measurement."""
     rows: list[Cells] = [{name: getattr(of, name) for name in REPEATABILITY_COLUMNS} for of in found]
-    return Rows(REPEATABILITY_COLUMNS, [_without_empty_text(row) for row in rows])
+    return Rows(REPEATABILITY_COLUMNS, [_without_empty_text(row) for row in rows], _REPEATABILITY_NUMBERS)
 
 
 def summary_table(study: StudyResult) -> Rows:

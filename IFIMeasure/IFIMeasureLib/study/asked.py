@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import math
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from ..files.given import (
     given_landmarks,
     given_segmentation,
     given_volume,
+    is_path,
     landmark_files,
 )
 from ..files.labels import read_label_mapping
@@ -114,7 +114,7 @@ def _segment(
     """Segment the muscle where there is none."""
     placed = {side: hip.landmarks for side, hip in prepared.measure(person, progress=say).hips.items()}
     say("segmenting the quadratus femoris")
-    points = read_strokes(Path(strokes)) if isinstance(strokes, (str, os.PathLike)) else strokes
+    points = strokes if strokes is None or isinstance(strokes, Strokes) else read_strokes(Path(strokes))
     made, failed = prepared.segment_muscles(placed, points)
     if failed and not made:
         raise IFIMeasureError(" ".join(dict.fromkeys(failed.values())))
@@ -188,6 +188,11 @@ def _checked(asked: Asked) -> Asked:
                 f"is {contrast}.",
                 argument="contrast",
             )
+    if asked.strokes is not None and not isinstance(asked.strokes, Strokes) and not is_path(asked.strokes):
+        raise IFIMeasureError(
+            f"strokes is of type {type(asked.strokes).__name__}; give a file of Slicer markups, or Strokes.",
+            argument="strokes",
+        )
     for argument, given in (("contrast", asked.contrast), ("series", asked.series)):
         if given is not None and asked.image is None and asked.segmentation is not None:
             raise IFIMeasureError(f"{argument} is {given!r}, but no image is given; name it.", argument=argument)

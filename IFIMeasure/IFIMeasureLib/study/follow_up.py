@@ -179,9 +179,9 @@ def follow_up(
     """
     if len(examinations) < 2:
         raise IFIMeasureError("One examination alone shows no change; give at least two folders of results.")
-    if not (math.isfinite(wcv_percent) and 0 < wcv_percent < 100):
+    if not isinstance(wcv_percent, (int, float)) or not 0 < wcv_percent < 100:
         raise IFIMeasureError(
-            f"wcv_percent is {wcv_percent:g}: the within-subject coefficient of variation must be a percentage "
+            f"wcv_percent is {wcv_percent}: the within-subject coefficient of variation must be a percentage "
             "between 0 and 100.",
             argument="wcv_percent",
         )

@@ -168,10 +168,13 @@ def sheared(affine: np.ndarray, by: float = 0.02) -> np.ndarray:
         (lambda a, m: (a.astype(object), m), "of type object"),
         (lambda a, m: (a + 0.5, m), "not whole numbers"),
         (lambda a, m: (a * 0, m), "the segmentation is empty"),
+        (lambda a, m: (a[:0], m), "is 0 x"),
+        (lambda a, m: (a.astype(np.uint64) * 2**62, m), "values of up to"),
         (lambda a, m: a, "this is of type ndarray; give a path"),
         (lambda a, m: (a, "affine"), "no finite number"),
         (lambda a, m: sitk.GetImageFromArray(a.transpose(2, 1, 0)), "the identity"),
         (lambda a, m: "nowhere.nii.gz", "there is no such file"),
+        (lambda a, m: "", "segmentation is ''; give a path"),
     ],
 )
 def test_a_geometry_that_says_nothing_or_cannot_be_is_refused(bones, change, sentence):
@@ -239,6 +242,7 @@ def test_landmarks_alone_give_angles_and_lengths_and_say_why_there_is_no_space(s
     )
     assert alone.value("neck_shaft_angle", "left").value == pytest.approx(study.value("neck_shaft_angle", "left").value)
     assert "no segmentation of the bones" in alone.value("ifs_axial", "left").reason
+    assert str(alone.profile().table()["distance_mm"].dtype) == "float64", "a column of numbers is one without any"
     assert alone.date == "2024-03-01" and "no space measured" in repr(alone)
     assert "not measurable: there is no segmentation" in alone._repr_html_()
     with pytest.raises(ifi.IFIMeasureError, match="the right side was not asked for; there are 'left'"):
@@ -265,6 +269,11 @@ def test_landmarks_alone_give_angles_and_lengths_and_say_why_there_is_no_space(s
         ({"findings": {"left": {"tear": "none"}}}, "there is no finding 'tear'; there are reader_edema"),
         ({"findings": {"up": {"reader_tear": "none"}}}, "the side is left or right"),
         ({"findings": "tear"}, "must read as"),
+        ({"findings": 3}, "finding 3: it must read as"),
+        ({"findings": {"left": "reader_tear"}}, "a side holds 'reader_tear'"),
+        ({"labels": {1: "hip_right", "1": "hip_left"}}, "labels holds the label 1 twice"),
+        ({"name": 5}, "name is 5; give a text"),
+        ({"image": ""}, "image is ''; give a path"),
     ],
 )
 def test_arguments_that_cannot_be_get_one_sentence(file, more, sentence):
@@ -273,6 +282,8 @@ def test_arguments_that_cannot_be_get_one_sentence(file, more, sentence):
     assert "\n" not in str(refused.value) and "--" not in str(refused.value)
     with pytest.raises(ifi.IFIMeasureError, match="neither a segmentation nor a landmark"):
         ifi.measure()
+    with pytest.raises(ifi.IFIMeasureError, match="strokes is of type int; give a file of Slicer markups"):
+        ifi.segment_muscle(file, file, strokes=3)
     with pytest.raises(ifi.IFIMeasureError, match="contrast is given without a segmentation"):
         ifi.measure(landmarks={"left": {}}, contrast="t1")
 
