@@ -65,22 +65,24 @@ __all__ = [
 _SHIPPED_WITH_SLICER = ("numpy", "scipy", "SimpleITK", "vtk", "vtkmodules", "pydicom")
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _DOOR:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(_DOOR)}")
-    import importlib
+if not TYPE_CHECKING:  # else type checkers would take any name
 
-    try:
-        found = getattr(importlib.import_module(f".{_DOOR[name]}", __name__), name)
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in _SHIPPED_WITH_SLICER:
-            raise
-        raise ModuleNotFoundError(
-            f"{error.name} is not installed here (3D Slicer ships it); run: pip install 'ifimeasure[standalone]'",
-            name=error.name,
-        ) from None
-    globals()[name] = found
-    return found
+    def __getattr__(name: str) -> Any:
+        if name not in _DOOR:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(_DOOR)}")
+        import importlib
+
+        try:
+            found = getattr(importlib.import_module(f".{_DOOR[name]}", __name__), name)
+        except ModuleNotFoundError as error:
+            if (error.name or "").split(".")[0] not in _SHIPPED_WITH_SLICER:
+                raise
+            raise ModuleNotFoundError(
+                f"{error.name} is not installed here (3D Slicer ships it); run: pip install 'ifimeasure[standalone]'",
+                name=error.name,
+            ) from None
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:

@@ -128,9 +128,14 @@ class Study:
         :param force: whether results that are in the folder already may be replaced.
         :param earlier: examinations of the same person before this one, to set this one against.
         :param identified: whether the report names the patient.
-        :raises IFIMeasureError: where there are results already, a format is unknown or needs what is not installed.
+        :raises IFIMeasureError: where there are results already, a format is unknown or needs what is not installed,
+            or landmarks alone were measured.
         """
         path = given_path(folder, "folder")
+        if self.result.segmentation is None:
+            raise IFIMeasureError(
+                f"{path}: a study of landmarks alone has no bones to save; take its values from rows() or table()."
+            )
         whole.refuse_overwriting(path, force)
         chosen = chosen_formats(formats)
         before = _each(earlier)

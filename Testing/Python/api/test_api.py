@@ -245,6 +245,8 @@ def test_landmarks_alone_give_angles_and_lengths_and_say_why_there_is_no_space(s
     assert str(alone.profile().table()["distance_mm"].dtype) == "float64", "a column of numbers is one without any"
     assert alone.date == "2024-03-01" and "no space measured" in repr(alone)
     assert "not measurable: there is no segmentation" in alone._repr_html_()
+    with pytest.raises(ifi.IFIMeasureError, match="of landmarks alone has no bones to save; take its values from rows"):
+        alone.save("nowhere")
     with pytest.raises(ifi.IFIMeasureError, match="the right side was not asked for; there are 'left'"):
         alone.value("ifs_axial", "right")
 
@@ -325,7 +327,7 @@ def test_a_value_is_measured_or_says_why_not(study):
     assert isinstance(study.value("qfs_axial", "right"), ifi.NotMeasurable)
     assert study.value("intertuberous_distance").value > 50
     for call, sentence in (
-        (("ifs", "left"), "no measurement 'ifs'; there are ifs_axial, ifs_3d"),
+        (("ifs", "left"), "There is no measurement 'ifs'; known: ifs_axial, ifs_3d"),
         (("ifs_axial",), "say which: there are 'right', 'left'"),
         (("ifs_axial", "both"), "say which: there are 'right', 'left'"),
         (("ifs_axial", "up"), "the side is 'up'; it must be 'left' or 'right'"),
