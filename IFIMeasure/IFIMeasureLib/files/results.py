@@ -308,7 +308,7 @@ def read_study(path: Path) -> SavedStudy:
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         document = None
     return from_document(document, path)
 
@@ -336,7 +336,7 @@ def from_document(document: Any, where: object) -> SavedStudy:
         )
     try:
         return _study(document if number == FORMAT_VERSION else as_version_2(document))
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError):
         raise IFIMeasureError(f"{where}: the study in it is damaged; measure the study again.") from None
 
 

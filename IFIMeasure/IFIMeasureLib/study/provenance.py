@@ -171,7 +171,7 @@ class Provenance:
                     for name, segments in (document.get("structures") or {}).items()
                 },
             )
-        except (AttributeError, TypeError, ValueError):
+        except (AttributeError, TypeError, ValueError, OverflowError):
             raise IFIMeasureError(
                 f"{where}: what it says of its inputs, options and versions is damaged; measure the study again."
             ) from None

@@ -122,7 +122,13 @@ def test_a_document_of_a_newer_version_is_refused_with_its_version(study, tmp_pa
         )
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "3", '{"format": "Other 2"}', '{"format": "IFIMeasure study x"}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "{", "[]", "3", '{"format": "Other 2"}', '{"format": "IFIMeasure study x"}'),
+        pytest.param(100_000 * "[", id="too deep"),
+    ],
+)
 def test_what_is_no_study_is_told_in_one_sentence(tmp_path, content):
     path = tmp_path / "study.json"
     path.write_text(content)
@@ -141,7 +147,7 @@ def test_damage_is_told_in_one_sentence_that_names_the_file(study):
     row, landmark, grid = document["measurements"][0], document["landmarks"][0], document["segmentation"]
     needed = ("date", "subject", "findings", "segmentation", "notes", "absent_sides", "measurements", "profile")
     damaged = [without(document, key) for key in (*needed, "muscle_sections", "fat_histogram", "landmarks")]
-    rows = [{**row, "value": value} for value in ("3.0", True, float("nan"), [])]
+    rows = [{**row, "value": value} for value in ("3.0", True, float("nan"), [], 10**400)]
     rows += [without(row, key) for key in ("measurement", "side", "value", "unit", "points_lps_mm", "notes", "pose")]
     rows += [{**row, "points_lps_mm": [[1.0, 2.0]]}, {**row, "side": "middle"}, {**row, "notes": "one"}]
     damaged += [{**document, "measurements": [of]} for of in rows]

@@ -39,6 +39,7 @@ def test_its_document_gives_it_back_through_json():
     "damage",
     [
         {"inputs": ["bones"]},
+        {"inputs": [{"files": float("inf")}]},
         {"created": 3},
         {"versions": ["0.1.0"]},
         {"muscle_origins": {"middle": "image"}},
