@@ -7,14 +7,17 @@ and attributes are part of the format of saved scenes: none is ever renamed.
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from ..anatomy.findings import Findings
 from ..anatomy.reference_values import Subject
 from ..study.provenance import Provenance
 from ..study.result import StudyResult
-from ..values import Side, iso_date
+from ..values import IFIMeasureError, Side, iso_date
 from .hierarchy import patient_tags, put_into_folder
+
+_T = TypeVar("_T")
 
 RECORD_ATTRIBUTE = ("IFIMeasure.study", "1")
 """Name and value of the attribute that makes a scripted module node a study's record."""
@@ -31,6 +34,20 @@ class StudyRecord:
 
     def __init__(self, scene: Any, record: Any) -> None:
         self.scene, self.record = scene, record
+
+    def _kept(self, parameter: str, read: Callable[[str], _T], nothing: _T) -> _T:
+        """What a parameter says; ``nothing`` where it is empty.
+
+        :raises IFIMeasureError: where it is damaged.
+        """
+        text = self.record.GetParameter(parameter)
+        try:
+            return read(text) if text else nothing
+        except (AttributeError, TypeError, ValueError):
+            raise IFIMeasureError(
+                f"what the scene keeps as {parameter} of '{self.name}' is damaged; say it again, or measure the study "
+                "again."
+            ) from None
 
     @property
     def name(self) -> str:
@@ -109,8 +126,7 @@ class StudyRecord:
     @property
     def mapping(self) -> dict[str, str]:
         """What a person said of segments: id to structure name (``femur_left``), or to nothing for "none of them"."""
-        text = self.record.GetParameter("mapping")
-        return dict(json.loads(text)) if text else {}
+        return self._kept("mapping", lambda text: dict(json.loads(text)), {})
 
     @mapping.setter
     def mapping(self, mapping: dict[str, str]) -> None:
@@ -120,8 +136,7 @@ class StudyRecord:
     def subject(self) -> Subject:
         """What is known of the person: what was given, else sex and age of the patient in the subject hierarchy."""
         known = Subject.from_tags(patient_tags(self.volume or self.segmentation))
-        given = {key: self.record.GetParameter(key) for key in ("age_years", "height_m", "weight_kg")}
-        numbers = {key: float(text) if text else getattr(known, key) for key, text in given.items()}
+        numbers = {key: self._kept(key, float, getattr(known, key)) for key in ("age_years", "height_m", "weight_kg")}
         return Subject(self.record.GetParameter("sex") or known.sex, **numbers)
 
     def set_subject(self, subject: Subject) -> None:
@@ -144,8 +159,7 @@ class StudyRecord:
     @property
     def findings(self) -> Findings:
         """What a reader filled in."""
-        text = self.record.GetParameter("findings")
-        return {Side(side): dict(of) for side, of in json.loads(text).items()} if text else {}
+        return self._kept("findings", lambda text: {Side(side): dict(of) for side, of in json.loads(text).items()}, {})
 
     @findings.setter
     def findings(self, findings: Findings) -> None:
@@ -154,8 +168,7 @@ class StudyRecord:
     @property
     def notes(self) -> list[str]:
         """What a reader must know beside the values, as it was measured last."""
-        text = self.record.GetParameter("notes")
-        return [str(note) for note in json.loads(text)] if text else []
+        return self._kept("notes", lambda text: [str(note) for note in json.loads(text)], [])
 
     @property
     def provenance(self) -> Provenance | None:

@@ -10,6 +10,9 @@ from ..images.grid import Grid
 from ..images.masks import Volume
 from ..values import Array, IFIMeasureError
 
+CONTRASTS = ("t1", "t2fs", "water", "in-phase")
+"""What an image may be said to be."""
+
 
 @dataclass(frozen=True)
 class MuscleImages:
@@ -45,8 +48,11 @@ def muscle_images(contrast: str, volume: Volume, second: Volume | None) -> Muscl
     :param contrast: what ``volume`` is: ``t1``, ``t2fs``, ``water`` (then ``second`` is fat) or ``in-phase`` (then
         ``second`` is out of phase).
     :returns: None for an in-phase image alone, which tells nothing.
-    :raises IFIMeasureError: where both do not lie on one grid, or ``second`` is not asked for.
+    :raises IFIMeasureError: where there is no such contrast, both do not lie on one grid, or ``second`` is not asked
+        for.
     """
+    if contrast not in CONTRASTS:
+        raise IFIMeasureError(f"contrast is {contrast!r}: it must be one of {', '.join(CONTRASTS)}.")
     if second is not None:
         _refuse_no_pair(contrast, volume, second)
     if contrast == "in-phase":

@@ -26,7 +26,7 @@ from ..files.given import (
 from ..files.labels import read_label_mapping
 from ..images.grid import Grid
 from ..images.masks import Volume
-from ..muscle.images import MuscleImages, muscle_images
+from ..muscle.images import CONTRASTS, MuscleImages, muscle_images
 from ..muscle.strokes import Strokes, read_strokes
 from ..values import IFIMeasureError, Side
 from .follow_up import parse_date
@@ -34,10 +34,6 @@ from .prepared import PreparedStudy, measure_landmarks
 from .provenance import Provenance, kept_options
 from .result import Progress, StudyResult, refuse_without_trochanter
 from .structures import resolve_structures
-
-CONTRASTS = ("t1", "t2fs", "water", "in-phase")
-"""What an image may be said to be."""
-
 
 GivenFindings = Findings | Mapping[str, Mapping[str, str]] | Iterable[str]
 GivenLabels = str | PathLike | Mapping[Any, str]

@@ -187,6 +187,17 @@ def test_a_damaged_word_on_the_inputs_is_told_and_nothing_else_is_lost(images):
         assert any("is damaged" in note for note in study.notes)
 
 
+@pytest.mark.parametrize(
+    ("parameter", "spoiled"),
+    [("age_years", "old"), ("findings", "[1]"), ("notes", "3"), ("mapping", "{"), ("contrast", "t9")],
+)
+def test_a_damaged_word_of_a_person_is_told_in_a_sentence(images, parameter, spoiled):
+    nodes = StudyNodes.of_result(create_scene().scene, "case", prepared(images).measure())
+    nodes.record.SetParameter(parameter, spoiled)
+    with pytest.raises(IFIMeasureError, match=rf"as {parameter} of 'case' is damaged|contrast is 't9'"):
+        _ = nodes.notes, nodes.prepare(sides=LEFT)
+
+
 # -- a scene of version 0.1.0
 
 
