@@ -86,7 +86,7 @@ def bone_surfaces(prepared: PreparedStudy, side: Side) -> dict[str, Any]:
 
     Read from surfaces of 1 to 1.5 mm: good for colors, some tenths of a millimeter off.
     """
-    turned = prepared.bones[side].turned
+    turned = prepared.bones[side].masks_side
     fields = {
         "femur": prepared.bones[side].fields["femur"],
         "hip": BoneField(turned["hip"]),

@@ -43,7 +43,7 @@ def posterior(region: SearchRegion, levels: Levels, rounds: int = 15) -> tuple[A
     """
     free = region.free
     values = region.image[free].astype(float)
-    # what is fatter than fat is fat (pure fat beside that mixed with other tissue), not an outlier that could be anything
+    # what is fatter than fat is fat (pure beside that mixed with other tissue), not an outlier that could be anything
     values = np.minimum(values, levels.fat) if levels.fat > levels.muscle else np.maximum(values, levels.fat)
     prior = np.minimum(region.prior[free], _SUREST)
     mixture = _Mixture.start(_start_of_muscle(region, values, levels), levels)

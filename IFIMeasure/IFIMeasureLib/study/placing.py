@@ -16,44 +16,55 @@ from ..anatomy.landmarks import (
     merge,
     position,
 )
-from ..images.frames import SideFrame
 from ..placement.attachments import place_attachments
 from ..placement.placement import Placement
 from ..values import Array, IFIMeasureError, Side, point3
-from .spaces_of_hip import Bones
+from .bones import Bones
+
+_FOLLOWED = ("lesser_trochanter_tip", "ischial_tuberosity_lowest")
+"""Landmarks that the attachment corners are placed from."""
 
 
 def unplaced(person: LandmarkSet | None) -> frozenset[str]:
+    """Return ids of the landmarks that a person's list has not placed; all where there is no list."""
     landmarks = person or empty_landmarks()
     return frozenset(key for key, landmark in landmarks.items() if landmark.status is LandmarkStatus.UNDEFINED)
 
 
 def place_landmarks(bones: Bones, person: LandmarkSet | None, fill: bool) -> tuple[LandmarkSet, Placement]:
-    """Final landmarks of one side: a person's where there are some, else those found; what hangs on them follows."""
-    frame = SideFrame(bones.side)
-    moved = {
-        key: place
-        for key in ("lesser_trochanter_tip", "ischial_tuberosity_lowest")
-        if person is not None and person[key].by_person and (place := person[key].position_ras_mm) is not None
-    }
-    if bones.placed is None or bones.placed[0] != moved:
-        found = replace(bones.found, points=dict(bones.found.points), missing=dict(bones.found.missing))
-        for key, place in moved.items():
-            found.points[key] = frame.to_side(place)
-            found.missing.pop(key, None)
-        place_attachments(bones.fields["femur"], bones.fields["hip"], found)
-        bones.placed = (moved, found)
-    found = bones.placed[1]
+    """Return the final landmarks of one side, RAS, and what was found on its bones, side frame.
+
+    :param person: landmarks that a person placed: they win, and what hangs on them follows.
+    :param fill: whether what ``person`` has not placed is placed from the bones.
+    """
+    found = _following(bones, person)
     automatic = empty_landmarks()
     for key in automatic:
         if key in found.points:
-            automatic[key] = Landmark.automatic(point3(frame.to_ras(found.points[key])))
+            automatic[key] = Landmark.automatic(point3(bones.frame.to_ras(found.points[key])))
         elif key in found.missing:
             automatic[key] = Landmark.missing(found.missing[key])
     landmarks = merge(automatic, person) if person else automatic
     if not fill:
         landmarks.update(dict.fromkeys(unplaced(person), NOT_PLACED))
     return landmarks, found
+
+
+def _following(bones: Bones, person: LandmarkSet | None) -> Placement:
+    """What was found on the bones, with the attachment corners placed from where a person moved other landmarks."""
+    moved = {
+        key: place
+        for key in _FOLLOWED
+        if person is not None and person[key].by_person and (place := person[key].position_ras_mm) is not None
+    }
+    if bones.placed is None or bones.placed[0] != moved:
+        found = replace(bones.found, points=dict(bones.found.points), missing=dict(bones.found.missing))
+        for key, place in moved.items():
+            found.points[key] = bones.frame.to_side(place)
+            found.missing.pop(key, None)
+        place_attachments(bones.fields["femur"], bones.fields["hip"], found)
+        bones.placed = (moved, found)
+    return bones.placed[1]
 
 
 def refuse_other_side(landmarks: dict[Side, LandmarkSet], heads: dict[Side, Array]) -> None:
@@ -65,25 +76,26 @@ def refuse_other_side(landmarks: dict[Side, LandmarkSet], heads: dict[Side, Arra
         return
     if heads[Side.RIGHT][0] <= heads[Side.LEFT][0]:
         raise IFIMeasureError(
-            "left and right are swapped: the right femoral head center lies to the patient's left of the other, "
-            "or on it; place them again."
+            "left and right are swapped: the right femoral head center lies to the patient's left of the other,"
+            " or on it; place them again."
         )
     for side, points in landmarks.items():
         for key, landmark in points.items():
             place = position(points, key)
-            if (
-                landmark.by_person
-                and place is not None
-                and np.linalg.norm(place - heads[side]) > np.linalg.norm(place - heads[side.other])
-            ):
+            if place is None or not landmark.by_person:
+                continue
+            if np.linalg.norm(place - heads[side]) > np.linalg.norm(place - heads[side.other]):
                 raise IFIMeasureError(
-                    f"{landmark_label(side, key)}: it was placed on the {side.other.value} hip; place it again, "
-                    "or mark it as missing."
+                    f"{landmark_label(side, key)}: it was placed on the {side.other.value} hip;"
+                    " place it again, or mark it as missing."
                 )
 
 
 def pelvis_frame(landmarks: dict[Side, LandmarkSet]) -> tuple[Array, str]:
-    """Rows right, anterior, superior in RAS: transverse through both head centers, vertical of the image."""
+    """Return the pelvis' directions and what they stand on, in words.
+
+    :returns: (3, 3) rows right, anterior, superior in RAS: transverse through both head centers, vertical of the image.
+    """
     heads = {side: position(points, "femoral_head_center") for side, points in landmarks.items()}
     right, left = heads.get(Side.RIGHT), heads.get(Side.LEFT)
     if right is None or left is None:

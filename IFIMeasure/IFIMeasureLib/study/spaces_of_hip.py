@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Union
 
 import numpy as np
@@ -16,34 +16,19 @@ from ..images.masks import Mask
 from ..images.surface import refined_patch
 from ..measuring.definition import HipData
 from ..measuring.spaces import ProfilePoint, Space, axial_levels, coarse_space, measure_space
-from ..placement.bone_field import BoneField
-from ..placement.placement import Placement
-from ..values import Array, NotMeasurable, Side, point3
+from ..values import Array, NotMeasurable, point3
+from .bones import Bones
 
+_HANGING_ON = (
+    "lesser_trochanter_tip",
+    "femoral_head_center",
+    "hamstring_tendon_superolateral",
+    "iliopsoas_tendon_posteromedial",
+)
+"""Landmarks that the spaces hang on."""
 
-@dataclass
-class Bones:
-    """One side as its segments show it, before any person has touched a landmark (side frame but for ``masks``)."""
-
-    side: Side
-    masks: dict[str, Mask]
-    turned: dict[str, Mask]
-    found: Placement
-    fields: dict[str, BoneField]
-    placed: tuple[dict[str, tuple[float, float, float]], Placement] | None = None
-    """What followed last from landmarks that a person had moved, and those."""
-
-
-def what_spaces_hang_on(landmarks: LandmarkSet) -> object:
-    return tuple(
-        landmarks[key]
-        for key in (
-            "lesser_trochanter_tip",
-            "femoral_head_center",
-            "hamstring_tendon_superolateral",
-            "iliopsoas_tendon_posteromedial",
-        )
-    )
+_Structures = list[tuple[str, Union[Region, None]]]
+"""Ids of structures, and which of their points count."""
 
 
 @dataclass(frozen=True)
@@ -53,173 +38,198 @@ class HipSpaces:
     by_name: dict[str, Space | NotMeasurable]
     iliopsoas_point: Array | None = None
 
-
-def measure_spaces(bones: Bones, landmarks: LandmarkSet, grid: Grid, draft: bool) -> HipSpaces:
-    radius = bones.found.head_radius_mm
-    tip = position(landmarks, "lesser_trochanter_tip")
-    if tip is None:
-        reason = NotMeasurable(
-            f"Lesser trochanter tip is missing: {landmarks['lesser_trochanter_tip'].reason or 'not placed yet.'}",
-            ("lesser_trochanter_tip",),
-        )
-        return HipSpaces({"ifs": reason, "qfs": reason})
-    frame = SideFrame(bones.side)
-    tip_side = frame.to_side(tip)
-    levels, acquired = axial_levels(grid, tip_side, radius)
-    if not levels:
-        reason = NotMeasurable("no slice passes through the lesser trochanter.")
-        return HipSpaces({"ifs": reason, "qfs": reason})
-    belongs = lesser_trochanter_region(tip_side, radius)
-    head = position(landmarks, "femoral_head_center")
-    ischium = None if head is None else ischium_region(frame.to_side(head), radius)
-    draft_at = tip_side if draft else None
-    ifs: Space | NotMeasurable = _between(bones, [("hip", ischium)], [("femur", belongs)], levels, acquired, draft_at)
-    if isinstance(ifs, Space) and ifs.axial is None and (2, -1) in bones.turned["hip"].cut:
-        ifs = NotMeasurable(
-            "the field of view ends above the ischium at the level of the lesser trochanter.",
-            ("ischial_tuberosity_lateral",),
-        )
-    qfs = _quadratus_space(bones, landmarks, levels, acquired, belongs, draft_at)
-    point = None
-    if isinstance(qfs, Space) and qfs.axial is not None and {"hamstring", "iliopsoas"} <= bones.turned.keys():
-        tendons = _between(
-            bones,
-            [("hamstring", None)],
-            [("iliopsoas", None)],
-            [(qfs.axial.level_mm, qfs.axial.slice_number)],
-            True,
-            draft_at,
-        )
-        point = tendons.axial.lateral_point if tendons.axial is not None else None
-    return HipSpaces({"ifs": ifs, "qfs": qfs}, point)
+    @classmethod
+    def none(cls, reason: NotMeasurable) -> HipSpaces:
+        """Return why there is neither space."""
+        return cls({"ifs": reason, "qfs": reason})
 
 
-_Structures = list[tuple[str, Union[Region, None]]]
-
-
-def _between(
-    bones: Bones,
-    medial: _Structures,
-    lateral: _Structures,
-    levels: list[tuple[float, int | None]],
-    acquired: bool,
-    draft_at: Array | None,
-) -> Space:
-    """The space between structures, from refined surfaces.
-
-    A draft around a point comes from the coarse ones that placement searched.
-    """
-    if draft_at is None:
-        return measure_space(
-            [(bones.turned[k], r) for k, r in medial], [(bones.turned[k], r) for k, r in lateral], levels, acquired
-        )
-    for key, _ in (*medial, *lateral):
-        if key not in bones.fields:
-            bones.fields[key] = BoneField(bones.turned[key])
-    return coarse_space(
-        [(bones.fields[k], r) for k, r in medial],
-        [(bones.fields[k], r) for k, r in lateral],
-        levels,
-        acquired,
-        draft_at,
-    )
+def what_spaces_hang_on(landmarks: LandmarkSet) -> object:
+    """Return what is the same as long as the spaces are."""
+    return tuple(landmarks[key] for key in _HANGING_ON)
 
 
 def thick_slices_note(grid: Grid) -> tuple[str, ...]:
+    """Return what a reader must know where slices are far apart; nothing where they are not."""
     step = float(grid.spacing.max())
     if step <= 3.0:
         return ()
     return (f"slices are {step:.3g} mm apart: the smallest space may lie between two slices",)
 
 
-def _quadratus_space(
-    bones: Bones,
-    landmarks: LandmarkSet,
-    levels: list[tuple[float, int | None]],
-    acquired: bool,
-    belongs: Region,
-    draft_at: Array | None,
-) -> Space | NotMeasurable:
-    """QFS from the tendons' segments where they exist, else from landmarks that a person placed."""
-    if "hamstring" in bones.turned:
-        lateral: _Structures = [("femur", belongs)]
-        if "iliopsoas" in bones.turned:
-            lateral.append(("iliopsoas", None))
-        return _between(bones, [("hamstring", None)], lateral, levels, acquired, draft_at)
-    place = position(landmarks, "hamstring_tendon_superolateral")
-    if place is None:
+@dataclass(frozen=True)
+class _Planes:
+    """Where the spaces of one side are measured (side frame).
+
+    :param levels: superior coordinate and index of the slice of each axial plane; no index where it is a cut.
+    :param acquired: whether the planes are acquired slices.
+    :param trochanter: which points of the femur belong to the lesser trochanter.
+    :param draft_at: the lesser trochanter's tip where the coarse surfaces around it are enough; else None.
+    """
+
+    levels: list[tuple[float, int | None]]
+    acquired: bool
+    trochanter: Region
+    draft_at: Array | None
+
+
+def measure_spaces(bones: Bones, landmarks: LandmarkSet, grid: Grid, draft: bool) -> HipSpaces:
+    """Measure both spaces of one side.
+
+    :param landmarks: final ones, RAS.
+    :param grid: of the segmentation.
+    :param draft: whether the coarse surfaces are enough.
+    """
+    radius = bones.found.head_radius_mm
+    tip = position(landmarks, "lesser_trochanter_tip")
+    if tip is None:
+        why = landmarks["lesser_trochanter_tip"].reason or "not placed yet."
+        return HipSpaces.none(NotMeasurable(f"Lesser trochanter tip is missing: {why}", ("lesser_trochanter_tip",)))
+    tip_side = bones.frame.to_side(tip)
+    levels, acquired = axial_levels(grid, tip_side, radius)
+    if not levels:
+        return HipSpaces.none(NotMeasurable("no slice passes through the lesser trochanter."))
+    trochanter = lesser_trochanter_region(tip_side, radius)
+    planes = _Planes(levels, acquired, trochanter, tip_side if draft else None)
+    ifs = _ischiofemoral_space(bones, landmarks, planes)
+    qfs = _quadratus_space(bones, landmarks, planes)
+    return HipSpaces({"ifs": ifs, "qfs": qfs}, _iliopsoas_point(bones, qfs, planes))
+
+
+def _ischiofemoral_space(bones: Bones, landmarks: LandmarkSet, planes: _Planes) -> Space | NotMeasurable:
+    head = position(landmarks, "femoral_head_center")
+    ischium = None if head is None else ischium_region(bones.frame.to_side(head), bones.found.head_radius_mm)
+    space = _between(bones, [("hip", ischium)], [("femur", planes.trochanter)], planes)
+    if space.axial is None and (2, -1) in bones.masks_side["hip"].cut:
         return NotMeasurable(
-            "there is neither a segment of the hamstring tendon nor its landmark; segment it, "
-            "or place the landmark by hand.",
+            "the field of view ends above the ischium at the level of the lesser trochanter.",
+            ("ischial_tuberosity_lateral",),
+        )
+    return space
+
+
+def _quadratus_space(bones: Bones, landmarks: LandmarkSet, planes: _Planes) -> Space | NotMeasurable:
+    """QFS from the tendons' segments where they exist, else from landmarks that a person placed."""
+    if "hamstring" in bones.masks_side:
+        lateral: _Structures = [("femur", planes.trochanter)]
+        if "iliopsoas" in bones.masks_side:
+            lateral.append(("iliopsoas", None))
+        return _between(bones, [("hamstring", None)], lateral, planes)
+    hamstring = position(landmarks, "hamstring_tendon_superolateral")
+    if hamstring is None:
+        return NotMeasurable(
+            "there is neither a segment of the hamstring tendon nor its landmark;"
+            " segment it, or place the landmark by hand.",
             ("hamstring", "hamstring_tendon_superolateral"),
         )
-    frame = SideFrame(bones.side)
-    medial = frame.to_side(place)
-    other = position(landmarks, "iliopsoas_tendon_posteromedial")
-    level = float(medial[2])
-    if other is not None:
-        lateral_point = frame.to_side(other)
-        apart = abs(float(lateral_point[2] - level))
-        step = float(bones.masks["femur"].grid.spacing[2])
-        if apart > max(0.5 * step, 1.0):
-            return NotMeasurable(
-                f"the landmarks of hamstring and iliopsoas tendon lie {apart:.1f} mm apart along the body; "
-                "place both on one axial slice."
-            )
-        length = float(np.linalg.norm((medial - lateral_point)[:2]))
-        profile = ProfilePoint(level, None, length, medial, lateral_point)
-        return Space(
-            (profile,), profile, float(np.linalg.norm(medial - lateral_point)), (medial, lateral_point), False, False
+    medial_side = bones.frame.to_side(hamstring)
+    iliopsoas = position(landmarks, "iliopsoas_tendon_posteromedial")
+    if iliopsoas is not None:
+        return _between_landmarks(bones, medial_side, bones.frame.to_side(iliopsoas))
+    return _to_trochanter(bones, medial_side, planes.trochanter)
+
+
+def _between_landmarks(bones: Bones, medial_side: Array, lateral_side: Array) -> Space | NotMeasurable:
+    """QFS between the landmarks of both tendons, (3,) each."""
+    apart = abs(float(lateral_side[2] - medial_side[2]))
+    step = float(bones.masks["femur"].grid.spacing[2])
+    if apart > max(0.5 * step, 1.0):
+        return NotMeasurable(
+            f"the landmarks of hamstring and iliopsoas tendon lie {apart:.1f} mm apart along the body;"
+            " place both on one axial slice."
         )
-    femur = bones.turned["femur"]
+    in_plane = float(np.linalg.norm((medial_side - lateral_side)[:2]))
+    return _single(in_plane, float(np.linalg.norm(medial_side - lateral_side)), medial_side, lateral_side)
+
+
+def _to_trochanter(bones: Bones, medial_side: Array, trochanter: Region) -> Space | NotMeasurable:
+    """QFS from the landmark of the hamstring tendon (3,) to the femur in its axial plane."""
+    femur = bones.masks_side["femur"]
     reach = np.array([60.0, 60.0, 12.0])
-    patch = refined_patch(femur.array, femur.grid, medial - reach, medial + reach)
-    lines = np.zeros((0, 2, 3)) if patch is None else patch.section(level)
-    lines = lines[belongs(lines).any(1)] if len(lines) else lines
-    pair = closest_on_segments(medial[None], lines)
+    patch = refined_patch(femur.array, femur.grid, medial_side - reach, medial_side + reach)
+    lines = np.zeros((0, 2, 3)) if patch is None else patch.section(float(medial_side[2]))
+    lines = lines[trochanter(lines).any(1)] if len(lines) else lines
+    pair = closest_on_segments(medial_side[None], lines)
     if pair is None:
         return NotMeasurable(
-            "the landmark of the hamstring tendon does not lie on a slice through the lesser trochanter; "
-            "place it there."
+            "the landmark of the hamstring tendon does not lie on a slice through the lesser trochanter;"
+            " place it there."
         )
-    profile = ProfilePoint(level, None, pair[0], medial, pair[2])
-    return Space((profile,), profile, pair[0], (medial, pair[2]), False, False)
+    distance, _, lateral_side = pair
+    return _single(distance, distance, medial_side, lateral_side)
 
 
-def add_derived(data: HipData, turned: dict[str, Mask], iliopsoas_point: Array | None, leave: frozenset[str]) -> None:
-    """Place the landmarks that follow from the spaces, where no person placed them; ``leave`` stay unplaced."""
+def _single(in_plane_mm: float, minimum_3d_mm: float, medial_side: Array, lateral_side: Array) -> Space:
+    """A space that is known in one plane only, between two points (3,)."""
+    point = ProfilePoint(float(medial_side[2]), None, in_plane_mm, medial_side, lateral_side)
+    return Space((point,), point, minimum_3d_mm, (medial_side, lateral_side), False, False)
 
-    def put(key: str, point: Array | None, reason: str) -> None:
-        if key in leave or data.landmarks[key].by_person:
-            return
-        data.landmarks[key] = (
-            Landmark.missing(reason)
-            if point is None
-            else Landmark.automatic(point3(SideFrame(data.side).to_ras(point)))
+
+def _iliopsoas_point(bones: Bones, qfs: Space | NotMeasurable, planes: _Planes) -> Array | None:
+    """The point of the iliopsoas tendon that faces the hamstring tendon where the space is smallest."""
+    if not isinstance(qfs, Space) or qfs.axial is None or not {"hamstring", "iliopsoas"} <= bones.masks_side.keys():
+        return None
+    there = replace(planes, levels=[(qfs.axial.level_mm, qfs.axial.slice_number)], acquired=True)
+    tendons = _between(bones, [("hamstring", None)], [("iliopsoas", None)], there)
+    return tendons.axial.lateral_point if tendons.axial is not None else None
+
+
+def _between(bones: Bones, medial: _Structures, lateral: _Structures, planes: _Planes) -> Space:
+    """The space between structures, from refined surfaces; a draft from the coarse ones that placement searched."""
+    if planes.draft_at is None:
+        return measure_space(
+            [(bones.masks_side[key], region) for key, region in medial],
+            [(bones.masks_side[key], region) for key, region in lateral],
+            planes.levels,
+            planes.acquired,
         )
-
-    ifs, qfs = data.spaces["ifs"], data.spaces["qfs"]
-    ifs_point = ifs.axial.medial_point if isinstance(ifs, Space) and ifs.axial is not None else None
-    why = (
-        ifs.reason
-        if isinstance(ifs, NotMeasurable)
-        else "no axial slice through the lesser trochanter shows the ischium."
+    return coarse_space(
+        [(bones.field(key), region) for key, region in medial],
+        [(bones.field(key), region) for key, region in lateral],
+        planes.levels,
+        planes.acquired,
+        planes.draft_at,
     )
-    put("ischial_tuberosity_lateral", ifs_point, why)
+
+
+def add_derived(
+    data: HipData, masks_side: dict[str, Mask], iliopsoas_point: Array | None, leave: frozenset[str]
+) -> None:
+    """Place the landmarks that follow from the spaces, where no person placed them.
+
+    :param masks_side: structures that have a segment, by id.
+    :param iliopsoas_point: (3,), side frame; see :class:`HipSpaces`.
+    :param leave: ids of landmarks that stay unplaced.
+    """
+    ischial, why = _ischial_point(data.spaces["ifs"])
+    derived: dict[str, tuple[Array | None, str]] = {"ischial_tuberosity_lateral": (ischial, why)}
+    qfs = data.spaces["qfs"]
     axial = qfs.axial if isinstance(qfs, Space) else None
     no_tendon = "it is placed from a segment of the tendon, and there is none; place it by hand."
-    if "hamstring" in turned and axial is not None:
-        put("hamstring_tendon_superolateral", axial.medial_point, "")
-    else:
-        put("hamstring_tendon_superolateral", None, no_tendon)
-    if "iliopsoas" in turned and "hamstring" in turned and axial is not None:
-        put(
-            "iliopsoas_tendon_posteromedial",
-            iliopsoas_point,
-            "the iliopsoas tendon is not on the slice of the quadratus femoris space.",
-        )
-    else:
-        put("iliopsoas_tendon_posteromedial", None, no_tendon)
+    hamstring: tuple[Array | None, str] = (None, no_tendon)
+    iliopsoas: tuple[Array | None, str] = (None, no_tendon)
+    if "hamstring" in masks_side and axial is not None:
+        hamstring = (axial.medial_point, "")
+        if "iliopsoas" in masks_side:
+            away = "the iliopsoas tendon is not on the slice of the quadratus femoris space."
+            iliopsoas = (iliopsoas_point, away)
+    derived["hamstring_tendon_superolateral"] = hamstring
+    derived["iliopsoas_tendon_posteromedial"] = iliopsoas
+    for key, (point_side, reason) in derived.items():
+        if key in leave or data.landmarks[key].by_person:
+            continue
+        if point_side is None:
+            data.landmarks[key] = Landmark.missing(reason)
+        else:
+            data.landmarks[key] = Landmark.automatic(point3(SideFrame(data.side).to_ras(point_side)))
     for key, definition in landmark_definitions().items():
         if data.landmarks[key].status is LandmarkStatus.UNDEFINED and key not in leave:
             data.landmarks[key] = Landmark.missing(definition.why_missing)
+
+
+def _ischial_point(ifs: Space | NotMeasurable) -> tuple[Array | None, str]:
+    """The point of the ischium where the space is smallest (side frame), and why where there is none."""
+    if isinstance(ifs, NotMeasurable):
+        return None, ifs.reason
+    point = None if ifs.axial is None else ifs.axial.medial_point
+    return point, "no axial slice through the lesser trochanter shows the ischium."

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from ..anatomy.structures import Structure, definitions, structure_from_name
+from ..images.frames import SideFrame
 from ..images.grid import Grid
 from ..images.masks import Mask, Segmentation, SegmentRef, cropped
 from ..values import Array, IFIMeasureError, Side
@@ -40,8 +41,8 @@ def resolve_structures(
         if not any(structure.id == wanted for structure in found):
             have = ", ".join(sorted(s.name for s in found))
             raise IFIMeasureError(
-                f"{segmentation.path}: there is no {definitions()[wanted].title.lower()} ({wanted}); "
-                f"present are {have} (labels {present})."
+                f"{segmentation.path}: there is no {definitions()[wanted].title.lower()} ({wanted});"
+                f" present are {have} (labels {present})."
             )
     return found
 
@@ -52,25 +53,26 @@ def lacking_structures(found: Iterable[Structure]) -> list[str]:
     said = []
     for side in (Side.RIGHT, Side.LEFT):
         bones = [key for key in ("hip", "femur") if (key, side) not in have]
+        space = f"the {side.value} quadratus femoris space"
         if bones:
             names = " and no ".join(Structure(key, side).title.lower() for key in bones)
             said.append(f"No {names}: nothing is measured on the {side.value} side.")
         elif ("hamstring", side) not in have:
-            said.append(
-                f"No {Structure('hamstring', side).title.lower()}: the {side.value} quadratus femoris space needs "
-                "its landmark, placed by hand."
-            )
+            tendon = Structure("hamstring", side).title.lower()
+            said.append(f"No {tendon}: {space} needs its landmark, placed by hand.")
         elif ("iliopsoas", side) not in have:
-            said.append(
-                f"No {Structure('iliopsoas', side).title.lower()}: the {side.value} quadratus femoris space is "
-                "measured to the lesser trochanter."
-            )
+            tendon = Structure("iliopsoas", side).title.lower()
+            said.append(f"No {tendon}: {space} is measured to the lesser trochanter.")
     return said
 
 
 def masks_by_side(
     segmentation: Segmentation, structures: dict[Structure, list[SegmentRef]]
 ) -> dict[Side, dict[str, Mask]]:
+    """Return the structures of each side, by id, RAS; those that join both sides are split.
+
+    :raises IFIMeasureError: where a segment is empty, or its side cannot be told.
+    """
     result: dict[Side, dict[str, Mask]] = {side: {} for side in Side}
     joint: dict[str, Mask] = {}
     for structure, refs in structures.items():
@@ -80,100 +82,119 @@ def masks_by_side(
         if mask is None:
             names = ", ".join(ref.name for ref in refs)
             raise IFIMeasureError(
-                f"{segmentation.path}: the segment of {structure.name} ({names}) is empty; "
-                "segment it or leave it out of the mapping."
+                f"{segmentation.path}: the segment of {structure.name} ({names}) is empty;"
+                " segment it or leave it out of the mapping."
             )
         if structure.side is None:
             joint[structure.id] = mask
         else:
             result[structure.side][structure.id] = mask
     for key in sorted(joint, key=lambda name: name != "femur"):  # femora first: they give the midplane
-        _split(key, joint[key], result)
+        for side, part in _split(key, joint[key], result).items():
+            result[side][key] = part
     return result
 
 
-def _center(mask: Mask) -> Array:
-    """Center of gravity in RAS, by the projections onto the axes (no list of voxels is made)."""
-    array = mask.array
-    total = max(int(array.sum()), 1)
-    center = [
-        float((array.sum(axis=tuple(b for b in range(3) if b != a)) * np.arange(array.shape[a])).sum() / total)
-        for a in range(3)
-    ]
-    return mask.grid.to_ras(np.array(center))
+def _split(key: str, mask: Mask, known: dict[Side, dict[str, Mask]]) -> dict[Side, Mask]:
+    """The parts of a mask that may hold both sides, by side.
+
+    :param known: structures of each side that are known already.
+    """
+    plane = _midplane(mask, known)
+    if plane is None:
+        return {_only_side(key, mask, known): mask}
+    origin, normal = plane
+    i, j, k = (np.arange(n, dtype=float) for n in mask.array.shape)
+    affine = mask.grid.affine
+    to_the_right = (
+        i[:, None, None] * (normal @ affine[:3, 0])
+        + j[None, :, None] * (normal @ affine[:3, 1])
+        + k[None, None, :] * (normal @ affine[:3, 2])
+        + normal @ (affine[:3, 3] - origin)
+    )
+    parts = {}
+    for side, half in ((Side.RIGHT, to_the_right > 0), (Side.LEFT, to_the_right <= 0)):
+        part = mask.array & half
+        if part.sum() > 0.02 * mask.array.sum():
+            parts[side] = cropped(Mask(part, mask.grid, mask.cut))
+    return parts
 
 
-def _split(key: str, mask: Mask, result: dict[Side, dict[str, Mask]]) -> None:
-    """Split a mask that may hold both sides at the midplane and add the halves."""
-    femora = [result[side].get("femur") for side in (Side.RIGHT, Side.LEFT)]
-    corners = mask.grid.corners()
+def _midplane(mask: Mask, known: dict[Side, dict[str, Mask]]) -> tuple[Array, Array] | None:
+    """A point (3,) of the plane between both sides and its normal (3,) to the right; None where one side is shown."""
     normal = np.array([1.0, 0.0, 0.0])
-    if femora[0] is not None and femora[1] is not None:
-        right, left = _center(femora[0]), _center(femora[1])
-        origin = 0.5 * (right + left)
+    right_femur, left_femur = known[Side.RIGHT].get("femur"), known[Side.LEFT].get("femur")
+    if right_femur is not None and left_femur is not None:
+        right, left = _center(right_femur), _center(left_femur)
         across = (right - left) * np.array([1.0, 1.0, 0.0])
         if across[0] > 0:
             normal = across / np.linalg.norm(across)
-    elif np.ptp(corners[:, 0]) > 180.0:
-        origin = 0.5 * (corners.min(0) + corners.max(0))
-    else:
-        # one side only: a femur lies lateral of its hip bone
-        other = femora[0] or femora[1] or next((m[k] for m in result.values() for k in ("hip",) if k in m), None)
-        if other is None:
-            raise IFIMeasureError(
-                f"the label of {key} holds one side only, and there is nothing beside it to tell which; "
-                f"name the side in the mapping ({key}_left or {key}_right)."
-            )
-        lateral = _center(mask)[0] - _center(other)[0]
-        if key == "hip":
-            lateral = -lateral
-        if abs(lateral) < 5.0:
-            raise IFIMeasureError(
-                f"left and right cannot be told for the label of {key}; "
-                f"name the side in the mapping ({key}_left or {key}_right)."
-            )
-        result[Side.RIGHT if lateral > 0 else Side.LEFT][key] = mask
-        return
-    axes = [np.arange(n, dtype=float) for n in mask.array.shape]
-    affine = mask.grid.affine
-    across_plane = (
-        axes[0][:, None, None] * (normal @ affine[:3, 0])
-        + axes[1][None, :, None] * (normal @ affine[:3, 1])
-        + axes[2][None, None, :] * (normal @ affine[:3, 2])
-        + normal @ (affine[:3, 3] - origin)
-    )
-    for side, half in ((Side.RIGHT, across_plane > 0), (Side.LEFT, across_plane <= 0)):
-        part = mask.array & half
-        if part.sum() > 0.02 * mask.array.sum():
-            result[side][key] = cropped(Mask(part, mask.grid, mask.cut))
+        return 0.5 * (right + left), normal
+    corners = mask.grid.corners()
+    if np.ptp(corners[:, 0]) > 180.0:
+        return 0.5 * (corners.min(0) + corners.max(0)), normal
+    return None
+
+
+def _only_side(key: str, mask: Mask, known: dict[Side, dict[str, Mask]]) -> Side:
+    """The side of a mask that holds one only: a femur lies lateral of its hip bone."""
+    advice = f"name the side in the mapping ({key}_left or {key}_right)."
+    beside = (of.get(name) for name in ("femur", "hip") for of in (known[Side.RIGHT], known[Side.LEFT]))
+    other = next((mask for mask in beside if mask is not None), None)
+    if other is None:
+        raise IFIMeasureError(
+            f"the label of {key} holds one side only, and there is nothing beside it to tell which; {advice}"
+        )
+    lateral = _center(mask)[0] - _center(other)[0]
+    if key == "hip":
+        lateral = -lateral
+    if abs(lateral) < 5.0:
+        raise IFIMeasureError(f"left and right cannot be told for the label of {key}; {advice}")
+    return Side.RIGHT if lateral > 0 else Side.LEFT
+
+
+def _center(mask: Mask) -> Array:
+    """Center of gravity (3,), RAS millimeter, by the projections onto the axes (no list of voxels is made)."""
+    array = mask.array
+    total = max(int(array.sum()), 1)
+    center = []
+    for axis, n in enumerate(array.shape):
+        projection = array.sum(axis=tuple(other for other in range(3) if other != axis))
+        center.append(float((projection * np.arange(n)).sum() / total))
+    return mask.grid.to_ras(np.array(center))
 
 
 def check_sides(masks: dict[Side, dict[str, Mask]], path: object) -> None:
-    """Refuse labels whose left and right contradict anatomy."""
-    advice = "check the mapping, or the orientation in the file's header"
+    """Refuse labels whose left and right contradict anatomy.
+
+    :raises IFIMeasureError: says what lies where.
+    """
+    advice = "check the mapping, or the orientation in the file's header."
     for key in ("femur", "hip"):
-        pair = [masks[side].get(key) for side in (Side.RIGHT, Side.LEFT)]
-        if pair[0] is not None and pair[1] is not None:
-            right, left = _center(pair[0]), _center(pair[1])
-            if right[0] < left[0]:
-                raise IFIMeasureError(
-                    f"{path}: left and right are swapped: the {key} labeled right lies {left[0] - right[0]:.0f} mm "
-                    f"to the patient's left of the other; {advice}."
-                )
+        right, left = masks[Side.RIGHT].get(key), masks[Side.LEFT].get(key)
+        if right is None or left is None:
+            continue
+        away = _center(left)[0] - _center(right)[0]
+        if away > 0:
+            raise IFIMeasureError(
+                f"{path}: left and right are swapped: the {key} labeled right lies {away:.0f} mm to the patient's"
+                f" left of the other; {advice}"
+            )
     for side in Side:
         femur, hip = masks[side].get("femur"), masks[side].get("hip")
-        if femur is not None and hip is not None:
-            lateral = (_center(femur)[0] - _center(hip)[0]) * side.lateral_sign
-            if lateral < -5.0:
-                raise IFIMeasureError(
-                    f"{path}: left and right are swapped: the femur labeled {side.value} lies {-lateral:.0f} mm "
-                    f"medial of its hip bone; {advice}."
-                )
-            if abs(lateral) > 160.0:
-                raise IFIMeasureError(
-                    f"{path}: the {side.value} femur and hip bone lie {lateral:.0f} mm apart, "
-                    f"so they belong to different sides; {advice}."
-                )
+        if femur is None or hip is None:
+            continue
+        lateral = SideFrame(side).to_side(_center(femur) - _center(hip))[0]
+        if lateral < -5.0:
+            raise IFIMeasureError(
+                f"{path}: left and right are swapped: the femur labeled {side.value} lies {-lateral:.0f} mm medial"
+                f" of its hip bone; {advice}"
+            )
+        if abs(lateral) > 160.0:
+            raise IFIMeasureError(
+                f"{path}: the {side.value} femur and hip bone lie {lateral:.0f} mm apart, so they belong to"
+                f" different sides; {advice}"
+            )
 
 
 def check_match(image: Grid, segmentation: Grid, path: object) -> str:
@@ -193,10 +214,10 @@ def check_match(image: Grid, segmentation: Grid, path: object) -> str:
     shift = float(np.linalg.norm(image.affine[:3, 3] - segmentation.affine[:3, 3]))
     if over.max() > tolerance or (same_size and shift > 0.5 * float(image.spacing.min())):
         raise IFIMeasureError(
-            f"{path}: image and segmentation do not lie in the same place: {difference}; "
-            "give the segmentation made on this image."
+            f"{path}: image and segmentation do not lie in the same place: {difference};"
+            " give the segmentation made on this image."
         )
     return (
-        f"image and segmentation have other voxels over the same space ({difference}); "
-        "measured on the segmentation's grid"
+        f"image and segmentation have other voxels over the same space ({difference});"
+        " measured on the segmentation's grid"
     )
