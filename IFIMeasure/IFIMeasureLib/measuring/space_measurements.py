@@ -29,7 +29,7 @@ def _axial(name: str, title: str) -> HipMeasure:
         if isinstance(space, NotMeasurable):
             return space
         point: ProfilePoint | None = space.axial
-        if point is None or point.distance_mm is None or point.medial_point is None or point.lateral_point is None:
+        if point is None or point.distance_mm is None or point.medial_side is None or point.lateral_side is None:
             what = "ischium" if name == "ifs" else "hamstring tendon"
             return NotMeasurable(f"no axial slice through the lesser trochanter shows the {what}.")
         frame = SideFrame(data.side)
@@ -38,8 +38,8 @@ def _axial(name: str, title: str) -> HipMeasure:
             value=point.distance_mm,
             unit="mm",
             points_ras_mm=(
-                point3(frame.to_ras(point.medial_point)),
-                point3(frame.to_ras(point.lateral_point)),
+                point3(frame.to_ras(point.medial_side)),
+                point3(frame.to_ras(point.lateral_side)),
             ),
             plane="axial, acquired slice" if point.slice_number is not None else "axial, cut through the surface",
             slice_ras_s_mm=point.level_mm,
@@ -57,9 +57,9 @@ def _minimum_3d(name: str, title: str) -> HipMeasure:
         space = data.spaces[name]
         if isinstance(space, NotMeasurable):
             return space
-        if space.minimum_3d_mm is None or space.points_3d is None:
+        if space.minimum_3d_mm is None or space.points_3d_side is None:
             return NotMeasurable("no surface of both structures lies near the lesser trochanter.")
-        medial_side, lateral_side = space.points_3d
+        medial_side, lateral_side = space.points_3d_side
         frame = SideFrame(data.side)
         return Measured(
             value=space.minimum_3d_mm,

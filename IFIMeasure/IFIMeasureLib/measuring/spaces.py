@@ -46,25 +46,33 @@ class ProfilePoint:
     :param slice_number: zero-based index along S of the segmentation's slice in that plane; None for a cut between
         slices.
     :param distance_mm: the space; None where one of the structures is not in the plane.
-    :param medial_point: (3,) on the ischium or hamstring tendon, side frame.
-    :param lateral_point: (3,) on the lesser trochanter or iliopsoas tendon, side frame.
+    :param medial_side: (3,) on the ischium or hamstring tendon, side frame.
+    :param lateral_side: (3,) on the lesser trochanter or iliopsoas tendon, side frame.
     """
 
     level_mm: float
     slice_number: int | None
     distance_mm: float | None
-    medial_point: Array | None
-    lateral_point: Array | None
+    medial_side: Array | None
+    lateral_side: Array | None
 
 
 @dataclass(frozen=True)
 class Space:
-    """One space of one side: the axial profile, the smallest of it, the 3D minimum; None for what cannot be had."""
+    """One space of one side; None for what cannot be had.
+
+    :param profile: in each axial plane, from below.
+    :param axial: the smallest of it.
+    :param points_3d_side: the ends of the smallest distance in 3D, medial and lateral, (3,) each, side frame.
+    :param at_edge: whether the smallest lies in the outermost plane, so that it may go on beyond.
+    :param acquired: whether the planes are acquired slices.
+    :param overlap: whether the structures touch or overlap in a plane.
+    """
 
     profile: tuple[ProfilePoint, ...]
     axial: ProfilePoint | None
     minimum_3d_mm: float | None
-    points_3d: tuple[Array, Array] | None
+    points_3d_side: tuple[Array, Array] | None
     at_edge: bool
     acquired: bool
     overlap: bool = False
@@ -115,7 +123,7 @@ def measure_space(
     all_lateral = np.concatenate(lateral_parts) if lateral_parts else np.zeros((0, 3))
     empty = tuple(ProfilePoint(level, number, None, None, None) for level, number in levels)
     if not len(all_medial) or not len(all_lateral):
-        return Space(empty, None, None, None, False, acquired)
+        return Space(empty, None, None, None, at_edge=False, acquired=acquired)
     slack = 2.5 + 2.0 * float(min(m.grid.spacing.min() for m, _ in medial))
     keep_medial = np.zeros(len(all_medial), bool)
     keep_lateral = np.zeros(len(all_lateral), bool)
@@ -229,16 +237,16 @@ def _between_surfaces(
     best = _closest_3d(near, tests)
     if axial is not None and axial.distance_mm is not None and (best is None or best[0] > axial.distance_mm):
         # the axial pair lies on the same surfaces, so the 3D minimum is never larger
-        assert axial.medial_point is not None and axial.lateral_point is not None
-        best = (axial.distance_mm, axial.medial_point, axial.lateral_point)
+        assert axial.medial_side is not None and axial.lateral_side is not None
+        best = (axial.distance_mm, axial.medial_side, axial.lateral_side)
     return Space(
-        tuple(profile),
-        axial,
-        None if best is None else best[0],
-        None if best is None else (best[1], best[2]),
-        at_edge,
-        acquired,
-        overlap,
+        profile=tuple(profile),
+        axial=axial,
+        minimum_3d_mm=None if best is None else best[0],
+        points_3d_side=None if best is None else (best[1], best[2]),
+        at_edge=at_edge,
+        acquired=acquired,
+        overlap=overlap,
     )
 
 

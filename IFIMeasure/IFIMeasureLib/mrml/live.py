@@ -312,10 +312,10 @@ class LiveStudy:
         for point in found.profile:
             if (
                 abs(point.level_mm - level_mm) < 1e-3
-                and point.medial_point is not None
-                and point.lateral_point is not None
+                and point.medial_side is not None
+                and point.lateral_side is not None
             ):
-                middle_side = 0.5 * (point.medial_point + point.lateral_point)
+                middle_side = 0.5 * (point.medial_side + point.lateral_side)
                 jump_slices(self.nodes.scene, point3(SideFrame(side).to_ras(middle_side)))
                 return True
         return False

@@ -151,7 +151,7 @@ class PreparedStudy:
             if bones.has_muscle:
                 hip.muscle = self._muscle(bones, landmarks, spaces, draft)
             leave = frozenset() if fill else unplaced(person.get(side))
-            add_derived(hip, bones.masks_side, spaces.iliopsoas_point, leave)
+            add_derived(hip, bones.masks_side, spaces.iliopsoas_side, leave)
             data[side] = hip
         return self._result(data, draft)
 

@@ -113,7 +113,7 @@ def profile_rows(study: StudyResult) -> list[ProfileRow]:
 
 
 def _profile_row(side: Side, space: str, point: ProfilePoint) -> ProfileRow:
-    if point.distance_mm is None or point.medial_point is None or point.lateral_point is None:
+    if point.distance_mm is None or point.medial_side is None or point.lateral_side is None:
         return ProfileRow(
             side=side,
             space=space,
@@ -128,7 +128,7 @@ def _profile_row(side: Side, space: str, point: ProfilePoint) -> ProfileRow:
         level_mm=point.level_mm,
         slice_number=point.slice_number,
         distance_mm=point.distance_mm,
-        points_ras_mm=tuple(point3(frame.to_ras(of)) for of in (point.medial_point, point.lateral_point)),
+        points_ras_mm=tuple(point3(frame.to_ras(of)) for of in (point.medial_side, point.lateral_side)),
     )
 
 

@@ -36,7 +36,7 @@ class HipSpaces:
     """Both spaces of one side, and the point of the iliopsoas tendon that faces the hamstring tendon (side frame)."""
 
     by_name: dict[str, Space | NotMeasurable]
-    iliopsoas_point: Array | None = None
+    iliopsoas_side: Array | None = None
 
     @classmethod
     def none(cls, reason: NotMeasurable) -> HipSpaces:
@@ -162,7 +162,7 @@ def _to_trochanter(bones: Bones, medial_side: Array, trochanter: Region) -> Spac
 def _single(in_plane_mm: float, minimum_3d_mm: float, medial_side: Array, lateral_side: Array) -> Space:
     """A space that is known in one plane only, between two points (3,)."""
     point = ProfilePoint(float(medial_side[2]), None, in_plane_mm, medial_side, lateral_side)
-    return Space((point,), point, minimum_3d_mm, (medial_side, lateral_side), False, False)
+    return Space((point,), point, minimum_3d_mm, (medial_side, lateral_side), at_edge=False, acquired=False)
 
 
 def _iliopsoas_point(bones: Bones, qfs: Space | NotMeasurable, planes: _Planes) -> Array | None:
@@ -171,7 +171,7 @@ def _iliopsoas_point(bones: Bones, qfs: Space | NotMeasurable, planes: _Planes) 
         return None
     there = replace(planes, levels=[(qfs.axial.level_mm, qfs.axial.slice_number)], acquired=True)
     tendons = _between(bones, [("hamstring", None)], [("iliopsoas", None)], there)
-    return tendons.axial.lateral_point if tendons.axial is not None else None
+    return tendons.axial.lateral_side if tendons.axial is not None else None
 
 
 def _between(bones: Bones, medial: _Structures, lateral: _Structures, planes: _Planes) -> Space:
@@ -193,12 +193,12 @@ def _between(bones: Bones, medial: _Structures, lateral: _Structures, planes: _P
 
 
 def add_derived(
-    data: HipData, masks_side: dict[str, Mask], iliopsoas_point: Array | None, leave: frozenset[str]
+    data: HipData, masks_side: dict[str, Mask], iliopsoas_side: Array | None, leave: frozenset[str]
 ) -> None:
     """Place the landmarks that follow from the spaces, where no person placed them.
 
     :param masks_side: structures that have a segment, by id.
-    :param iliopsoas_point: (3,), side frame; see :class:`HipSpaces`.
+    :param iliopsoas_side: (3,), side frame; see :class:`HipSpaces`.
     :param leave: ids of landmarks that stay unplaced.
     """
     ischial, why = _ischial_point(data.spaces["ifs"])
@@ -209,10 +209,10 @@ def add_derived(
     hamstring: tuple[Array | None, str] = (None, no_tendon)
     iliopsoas: tuple[Array | None, str] = (None, no_tendon)
     if "hamstring" in masks_side and axial is not None:
-        hamstring = (axial.medial_point, "")
+        hamstring = (axial.medial_side, "")
         if "iliopsoas" in masks_side:
             away = "the iliopsoas tendon is not on the slice of the quadratus femoris space."
-            iliopsoas = (iliopsoas_point, away)
+            iliopsoas = (iliopsoas_side, away)
     derived["hamstring_tendon_superolateral"] = hamstring
     derived["iliopsoas_tendon_posteromedial"] = iliopsoas
     for key, (point_side, reason) in derived.items():
@@ -231,5 +231,5 @@ def _ischial_point(ifs: Space | NotMeasurable) -> tuple[Array | None, str]:
     """The point of the ischium where the space is smallest (side frame), and why where there is none."""
     if isinstance(ifs, NotMeasurable):
         return None, ifs.reason
-    point = None if ifs.axial is None else ifs.axial.medial_point
+    point = None if ifs.axial is None else ifs.axial.medial_side
     return point, "no axial slice through the lesser trochanter shows the ischium."
