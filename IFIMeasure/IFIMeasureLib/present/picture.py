@@ -118,8 +118,9 @@ def png_bytes(pixels: Array) -> bytes:
 def gray_levels(array: Array) -> tuple[float, float]:
     """Return the two gray levels between which an image shows well: its 1st and 99th percentile.
 
-    They are read from some 96 voxels along each axis.
+    They are read from some 96 voxels along each axis; values that are no finite numbers do not count.
     """
     sample = array[tuple(slice(None, None, max(1, n // 96)) for n in array.shape)]
-    low, high = np.percentile(sample, [1.0, 99.0])
+    finite = sample[np.isfinite(sample)]
+    low, high = np.percentile(finite if len(finite) else [0.0], [1.0, 99.0])
     return float(low), float(max(high, low + 1e-3))

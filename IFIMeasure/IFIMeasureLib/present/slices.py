@@ -105,6 +105,7 @@ def _background(study: StudyResult, window: _Window) -> Array:
         return np.full((len(window.y), len(window.x)), _NO_IMAGE_GRAY, np.uint8)
     plane = _plane(study.volume.array, study.volume.grid, window, 1)
     low, high = gray_levels(study.volume.array)
+    plane = np.nan_to_num(plane, nan=low, posinf=high, neginf=low)  # outside of what was acquired, some files hold NaN
     gray = np.clip((plane - low) / (high - low) * 255.0, 0, 255).astype(np.uint8)
     return gray[::-1, ::-1]
 

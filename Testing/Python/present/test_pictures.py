@@ -12,7 +12,7 @@ import pytest
 from IFIMeasureLib.anatomy.reference_values import reference_rows
 from IFIMeasureLib.present.bones import bones_picture
 from IFIMeasureLib.present.charts import SIDE_HEX, histogram_picture, profile_picture, scale_picture, trend_picture
-from IFIMeasureLib.present.picture import Drawing, Picture
+from IFIMeasureLib.present.picture import Drawing, Picture, gray_levels
 from IFIMeasureLib.present.slices import axial_picture, side_levels
 from IFIMeasureLib.values import Measured, Side
 
@@ -49,6 +49,15 @@ def test_the_axial_picture_shows_the_space_of_each_side_that_was_measured_in_its
             for line in elements(picture, "line")
         ]
         assert min(abs(length * 0.5 - result.value) for length in lengths) < 0.02, "half a millimeter a pixel"
+
+
+def test_gray_levels_are_those_of_the_finite_values():
+    image = np.arange(1000.0).reshape(10, 10, 10)
+    image[0] = np.nan
+    image[1] = np.inf
+    low, high = gray_levels(image)
+    assert 200 <= low < 220 and 980 < high <= 999
+    assert gray_levels(np.full((2, 2, 2), np.nan)) == (0.0, 0.001)
 
 
 def test_a_plane_in_which_nothing_was_measured_shows_no_value(study):
