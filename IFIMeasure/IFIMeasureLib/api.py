@@ -19,7 +19,6 @@ from .export import reopen, study_files, whole
 from .export.changes import write_changes
 from .export.formats import FOLLOW_UP_FILES, chosen_formats
 from .files.given import GivenImage, GivenLandmarks, PathLike, given_path, given_side, is_path
-from .files.results import read_study
 from .measuring.registry import MEASUREMENTS
 from .muscle.strokes import Strokes
 from .present.csv_text import csv_text
@@ -31,6 +30,7 @@ from .present.text import number_text, unit_text
 from .study.asked import Asked, GivenFindings, GivenLabels, measured
 from .study.follow_up import DEFAULT_WCV_PERCENT, Comparison, Examination
 from .study.follow_up import follow_up as compared
+from .study.opened import OpenedStudy
 from .study.prepared import PreparedStudy
 from .study.provenance import Provenance, kept_options
 from .study.repeatability import RepeatabilityRow, given_repeats, read_repeatability, repeatability_of
@@ -382,19 +382,15 @@ def open_study(
 ) -> Study:
     """Open a study that was saved, and measure it again with its own landmarks, options and muscle.
 
-    :param path: its folder.
-    :param image: the DICOM folder that was measured; needed for the format ``dicom`` alone.
-    :param name: of the study; None for that of its folder.
+    :param path: its folder, or one of its files: ``study.json``, ``scene.mrb``, or the DICOM Segmentation.
+    :param image: the DICOM folder that was measured; needed for the format ``dicom``, and where no scene has the image.
+    :param name: of the study: in a scene that holds several, the one to open; None for that of its folder or scene.
     :raises IFIMeasureError: where there is no study, or what is needed to measure it again is missing.
     """
-    folder = Path(path)
     say = progress or _silent
     say("measuring the study again")
-    prepared = reopen.reopen(folder)
-    if image is not None:
-        prepared.volume = reopen.measured_series(Path(image), prepared.provenance, say)
-    result = prepared.measure(reopen.placed_by_person(folder))
-    return Study(result, prepared, folder.name if name is None else name)
+    opened = reopen.reopen(given_path(path, "path"), None if image is None else given_path(image, "image"), name, say)
+    return Study(opened.measure(), opened.prepared, opened.name if name is None else name)
 
 
 def follow_up(
@@ -487,8 +483,14 @@ def _visit(of: Study | PathLike, date: str | None, name: str) -> Visit:
         result = of.result if date is None else replace(of.result, date=date)
         examination = Examination.of_study(result, of.name or name)
         return Visit(examination, result.provenance.muscle_origins, of._opened)
-    folder = Path(of)
-    saved = read_study(folder / "study.json")
-    origins = Provenance.from_document(saved.provenance, str(folder)).muscle_origins
-    examination = Examination.of_saved(saved, str(folder), date)
-    return Visit(examination, origins, lambda: (reopen.reopen(folder), reopen.placed_by_person(folder)))
+    path = given_path(of, "studies")
+    saved = reopen.kept_study(path)
+    origins = Provenance.from_document(saved.provenance, str(path)).muscle_origins
+    examination = Examination.of_saved(saved, str(path), date)
+    return Visit(examination, origins, lambda: _opened(reopen.reopen(path)))
+
+
+def _opened(study: OpenedStudy) -> Opened:
+    if study.prepared is None:
+        raise IFIMeasureError(f"{study.name or 'a study'}: it is of landmarks alone, without a segmentation.")
+    return study.prepared, study.landmarks

@@ -1,69 +1,193 @@
-"""A folder of results, opened to be measured again."""
+"""A study that was written before, opened to be measured again: a folder of results, a scene, a DICOM Segmentation."""
 
 from __future__ import annotations
 
-import tempfile
-import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from ..anatomy.landmarks import LandmarkSet
 from ..files.dicom_series import read_series, scan_folder
+from ..files.dicom_study import study_of
 from ..files.images import read_volume
 from ..files.markups import read_landmarks
-from ..files.results import read_study
+from ..files.results import SavedStudy, read_study
 from ..files.segmentations import read_segmentation
 from ..images.masks import Volume
-from ..muscle.images import MuscleImages
+from ..muscle.images import MuscleImages, muscle_images
+from ..study.document import saved_study
+from ..study.opened import OpenedStudy
 from ..study.prepared import PreparedStudy
 from ..study.provenance import Provenance
 from ..study.structures import resolve_structures
 from ..values import IFIMeasureError, Side
 
+STUDY, SEGMENTATION, SCENE, DICOM = "study.json", "segmentation.seg.nrrd", "scene.mrb", "segmentation.dcm"
+"""Files of a folder of results that a study can be opened from: the first two together, else one of the others."""
 
-def reopen(folder: Path) -> PreparedStudy:
-    """Return a study that ``measure`` or ``muscle`` wrote, ready to be measured again: bones, muscle, image, fat fraction, subject, findings.
 
-    The landmarks that a person placed are in :func:`placed_by_person`.
+def reopen(
+    path: Path, image: Path | None = None, name: str | None = None, say: Callable[[str], None] = lambda text: None
+) -> OpenedStudy:
+    """Open a study that was measured.
 
-    :raises IFIMeasureError: where the folder is none, or lacks the segmentation.
+    :param path: a folder of results, or one file: ``study.json``, a scene (``.mrb``, ``.mrml``), or a DICOM
+        Segmentation that IFIMeasure wrote.
+    :param image: DICOM folder with the series that was measured; None for the image that the scene holds.
+    :param name: of the study; needed only for a scene that holds several.
+    :raises IFIMeasureError: where there is no study, or what is needed to measure it again is missing; one sentence.
     """
-    saved = read_study(folder / "study.json")
-    path, scene = folder / "segmentation.seg.nrrd", folder / "scene.mrb"
-    if not path.exists():
+    folder = path.parent if path.name == STUDY else path
+    if not folder.is_dir():
+        return _of_scene(folder, image, name, say) if _is_scene(folder) else _of_dicom(folder, image, say)
+    if (folder / STUDY).exists() and (folder / SEGMENTATION).exists():
+        return _of_folder(folder, image, say)
+    if (folder / DICOM).exists() and (image is not None or not (folder / SCENE).exists()):
+        return _of_dicom(folder / DICOM, image, say)
+    if (folder / SCENE).exists():
+        return _of_scene(folder / SCENE, image, name, say)
+    read_study(folder / STUDY)  # says where there is no study at all
+    raise IFIMeasureError(
+        f"{folder / SEGMENTATION}: it is missing, so the study cannot be measured again; export the segmentation, too."
+    )
+
+
+def kept_study(path: Path) -> SavedStudy:
+    """Return what a study says, without measuring it again where its document is there.
+
+    :param path: as :func:`reopen`.
+    :raises IFIMeasureError: as :func:`reopen`.
+    """
+    file = path / STUDY if path.is_dir() else path
+    if file.name == STUDY and (file.exists() or not path.is_dir()):
+        return read_study(file)
+    dicom = path / DICOM if path.is_dir() else path
+    if dicom.exists() and not _is_scene(dicom):
+        return _study_of_dicom(dicom)
+    return saved_study(reopen(path).measure())
+
+
+def _is_scene(path: Path) -> bool:
+    return path.suffix.lower() in (".mrb", ".mrml")
+
+
+def _of_folder(folder: Path, image: Path | None, say: Callable[[str], None]) -> OpenedStudy:
+    saved = read_study(folder / STUDY)
+    landmarks = dict(saved.landmarks)
+    for side in saved.sides:
+        points = folder / f"landmarks_{side.value}.mrk.json"
+        if points.exists():  # a person may have placed more of them since
+            landmarks.update(read_landmarks(points))
+    return _opened(saved, folder / STUDY, folder / SEGMENTATION, landmarks, image, say)
+
+
+def _of_dicom(path: Path, image: Path | None, say: Callable[[str], None]) -> OpenedStudy:
+    saved = _study_of_dicom(path)
+    return _opened(saved, path, path, dict(saved.landmarks), image, say)
+
+
+def _study_of_dicom(path: Path) -> SavedStudy:
+    import pydicom
+    import pydicom.errors
+
+    if not path.is_file():
+        raise IFIMeasureError(f"{path}: there is no such file or folder; give a study that IFIMeasure wrote.")
+    try:
+        saved = study_of(pydicom.dcmread(path, stop_before_pixels=True), path)
+    except (pydicom.errors.InvalidDicomError, OSError, ValueError) as error:
+        if isinstance(error, IFIMeasureError):
+            raise
+        saved = None
+    if saved is None:
         raise IFIMeasureError(
-            f"{path}: it is missing, so the study cannot be measured again; export the segmentation, too."
+            f"{path}: it carries no study of IFIMeasure; give a folder of results, a scene, "
+            "or the segmentation.dcm that IFIMeasure wrote."
         )
-    segmentation = read_segmentation(path)
-    provenance = Provenance.from_document(saved.provenance, folder / "study.json")
-    contrast = provenance.contrast
-    volume = _image_of_scene(scene)
-    if volume is not None:
-        volume = replace(volume, contrast=contrast)
-    structures = resolve_structures(segmentation, None)
-    prepared = PreparedStudy(segmentation, structures, volume, subject=saved.subject, provenance=provenance)
-    if contrast in ("t1", "t2fs") and volume is not None:
-        prepared.images = MuscleImages(volume.grid, **{contrast: volume.array})
-    fraction = folder / "fat_fraction.nrrd"
-    if fraction.exists():
-        fat = read_volume(fraction)
-        prepared.images = MuscleImages(fat.grid, water=1.0 - fat.array, fat=fat.array)
-    prepared.date, prepared.findings = saved.date, saved.findings
+    return saved
+
+
+def _of_scene(path: Path, image: Path | None, name: str | None, say: Callable[[str], None]) -> OpenedStudy:
+    opened: OpenedStudy = _scenes(path).open_study_scene(path, name, say)
+    if image is not None and opened.prepared is not None:
+        opened.prepared.volume = measured_series(image, opened.prepared.provenance, say)
+    return opened
+
+
+def _scenes(path: Path) -> Any:
+    """The module that opens scenes."""
+    try:
+        from ..mrml import open_scene
+    except ModuleNotFoundError as error:
+        if error.name != "slicer":
+            raise
+        raise IFIMeasureError(
+            f"{path}: a scene is opened by the package slicer-core, which is not installed; install it."
+        ) from None
+    return open_scene
+
+
+def _opened(
+    saved: SavedStudy,
+    where: Path,
+    segments: Path,
+    landmarks: dict[Side, LandmarkSet],
+    image: Path | None,
+    say: Callable[[str], None],
+) -> OpenedStudy:
+    """Prepare a study from its document and segmentation.
+
+    :param where: file that the document stands in.
+    :param segments: file of the segmentation.
+    """
+    segmentation = read_segmentation(segments)
+    provenance = Provenance.from_document(saved.provenance, where)
+    volume, images = _images(where.parent, provenance, image, say)
+    prepared = PreparedStudy(
+        segmentation,
+        resolve_structures(segmentation, None),
+        volume,
+        saved.sides,
+        saved.subject,
+        say,
+        provenance,
+    )
+    prepared.images, prepared.date, prepared.findings = images, saved.date, saved.findings
     prepared.notes = list(dict.fromkeys((*saved.notes, *prepared.notes)))
-    return prepared
+    lacking = _lacking_image(provenance)
+    if volume is not None and lacking in prepared.notes:
+        prepared.notes.remove(lacking)
+    elif volume is None and lacking and lacking not in prepared.notes:
+        prepared.notes.append(lacking)
+    return OpenedStudy(where.parent.name, landmarks, saved.subject, prepared)
 
 
-def placed_by_person(folder: Path) -> dict[Side, LandmarkSet]:
-    """Return the landmarks of a folder that ``measure`` or ``muscle`` wrote; automatic ones are marked as such."""
-    found: dict[Side, LandmarkSet] = {}
-    for side in Side:
-        path = folder / f"landmarks_{side.value}.mrk.json"
-        if path.exists():
-            found.update(read_landmarks(path))
-    return found
+def _lacking_image(provenance: Provenance) -> str:
+    name = provenance.name_of("image")
+    return f"the image ({name}) is not kept with the results, so what it tells is not measured" if name else ""
+
+
+def _images(
+    folder: Path, provenance: Provenance, image: Path | None, say: Callable[[str], None]
+) -> tuple[Volume | None, MuscleImages | None]:
+    """The image that was measured, and what tells fat and edema; None where the folder does not hold them.
+
+    :param image: the DICOM folder that was measured, which wins over the scene.
+    """
+    scene, second = folder / SCENE, None
+    volume = measured_series(image, provenance, say) if image is not None else None
+    if scene.exists():
+        kept, second = _scenes(scene).scene_images(scene)
+        volume = kept if volume is None else volume
+    if volume is not None:
+        volume = replace(volume, contrast=provenance.contrast)
+    fraction = folder / "fat_fraction.nrrd"
+    if second is None and fraction.exists():
+        fat = read_volume(fraction)
+        return volume, MuscleImages(fat.grid, water=1.0 - fat.array, fat=fat.array)
+    if volume is None or not provenance.contrast:
+        return volume, None
+    return volume, muscle_images(provenance.contrast, volume, second)
 
 
 def measured_series(folder: Path, provenance: Provenance, say: Callable[[str], None] = lambda text: None) -> Volume:
@@ -87,15 +211,3 @@ def measured_series(folder: Path, provenance: Provenance, say: Callable[[str], N
         f"{folder}: the series that was measured ({uid or 'unknown: no DICOM series was measured'}) is not in it; give "
         "the folder that was measured."
     )
-
-
-def _image_of_scene(path: Path) -> Volume | None:
-    """Read the image out of a scene file; None where there is none."""
-    if not path.exists():
-        return None
-    with tempfile.TemporaryDirectory() as unpacked, zipfile.ZipFile(path) as archive:
-        name = next((n for n in archive.namelist() if n.endswith(" image.nrrd")), None)
-        if name is None:
-            return None
-        volume = read_volume(Path(archive.extract(name, unpacked)))
-        return replace(volume, array=np.array(volume.array), path=path)

@@ -40,7 +40,7 @@ def study_of(dataset: Any, where: object) -> SavedStudy | None:
         return None
     try:
         document = json.loads(bytes(content).decode())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         document = None
     return from_document(document, where)
 

@@ -113,6 +113,23 @@ def cropped(mask: Mask) -> Mask:
     return Mask(mask.array[box], mask.grid.cropped(box), frozenset(mask.cut & reached))
 
 
+def snapped(mask: Mask, grid: Grid) -> Mask:
+    """Return a mask whose voxels are a grid's own, cropped out of that very grid as :meth:`Segmentation.mask` does.
+
+    So that a mask that was made here, and the same mask once it was written and read, give the same numbers.
+
+    :param mask: it must hold at least one voxel, within the grid.
+    """
+    start = np.round(grid.to_ijk(mask.grid.affine[:3, 3])).astype(int)
+    used = [np.flatnonzero(mask.array.any(axis=tuple(b for b in range(3) if b != a))) for a in range(3)]
+    low = [int(start[a] + used[a][0]) for a in range(3)]
+    high = [int(start[a] + used[a][-1]) + 1 for a in range(3)]
+    reached = {(a, -1) for a in range(3) if low[a] <= 0} | {(a, 1) for a in range(3) if high[a] >= grid.shape[a]}
+    i, j, k = (slice(max(low[a] - 1, 0), min(high[a] + 1, grid.shape[a])) for a in range(3))
+    target = grid.cropped((i, j, k))
+    return Mask(placed(mask, target), target, mask.cut | reached)
+
+
 def placed(mask: Mask, grid: Grid) -> Array:
     """Return a mask on a grid whose voxels are its own, (I, J, K) bool; what lies outside the grid is left out.
 

@@ -24,10 +24,10 @@ from ..images.frames import SideFrame
 from ..measuring.spaces import Space
 from ..study.follow_up import Comparison, Examination, follow_up
 from ..study.prepared import PreparedStudy, measure_landmarks, segment_muscles_together
+from ..study.provenance import FOUND_IN_IMAGE
 from ..study.result import Progress, StudyResult
 from ..values import IFIMeasureError, Measured, Side, point3
 from .study_nodes import StudyNodes
-from .study_segments import FOUND_IN_IMAGE
 from .views import jump_slices
 
 

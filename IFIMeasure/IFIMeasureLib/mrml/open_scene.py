@@ -2,45 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..anatomy.landmarks import LandmarkSet
-from ..anatomy.reference_values import Subject
-from ..study.prepared import PreparedStudy, measure_landmarks
-from ..study.result import Progress, StudyResult
+from ..images.masks import Volume
+from ..study.opened import OpenedStudy
+from ..study.prepared import PreparedStudy
+from ..study.result import Progress
 from ..values import IFIMeasureError, Side
-from .preparing import BOTH_SIDES
+from .preparing import BOTH_SIDES, image_of, second_image_of
 from .scene import create_scene, read_scene
 from .study_nodes import StudyNodes
-
-
-@dataclass(frozen=True)
-class OpenedStudy:
-    """A study of a saved scene.
-
-    :param name: the study's name in the scene.
-    :param landmarks: of each side as they stood in the scene, RAS (world) millimeter; a person's win when it is
-        measured, and the others are placed again.
-    :param subject: what is known of the person.
-    :param prepared: its bones, image, muscle, subject, findings, date and provenance; None for a study of landmarks
-        alone.
-    """
-
-    name: str
-    landmarks: dict[Side, LandmarkSet]
-    subject: Subject
-    prepared: PreparedStudy | None
-
-    def measure(self, progress: Progress | None = None) -> StudyResult:
-        """Measure it again.
-
-        :raises IFIMeasureError: where landmarks contradict each other.
-        """
-        if self.prepared is None:
-            return measure_landmarks(self.landmarks, self.subject)
-        return self.prepared.measure(self.landmarks, progress=progress)
 
 
 def open_study_scene(path: Path, name: str | None = None, progress: Progress | None = None) -> OpenedStudy:
@@ -59,6 +31,19 @@ def open_study_scene(path: Path, name: str | None = None, progress: Progress | N
     except IFIMeasureError as error:
         raise IFIMeasureError(f"{path}: {error}") from None
     return OpenedStudy(nodes.name, landmarks, nodes.subject, prepared)
+
+
+def scene_images(path: Path, name: str | None = None) -> tuple[Volume | None, Volume | None]:
+    """Return the image of a scene's study and the second one of Dixon, RAS (world); None for those it has not.
+
+    :param name: of the study; needed only where the scene holds several.
+    :raises IFIMeasureError: where it is no scene, or holds no such study; one sentence.
+    """
+    headless = create_scene()
+    read_scene(headless, path)
+    nodes = _chosen(StudyNodes.all(headless.scene), path, name)
+    _refuse_unread(nodes, path)
+    return image_of(nodes), second_image_of(nodes)
 
 
 def _prepare(nodes: StudyNodes, progress: Progress | None) -> PreparedStudy:

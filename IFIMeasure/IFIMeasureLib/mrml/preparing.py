@@ -12,14 +12,14 @@ from ..images.grid import Grid
 from ..images.masks import Segmentation, SegmentRef, Volume
 from ..muscle.images import muscle_images
 from ..study.prepared import PreparedStudy
-from ..study.provenance import Provenance
+from ..study.provenance import FOUND_IN_IMAGE, Provenance
 from ..study.result import Progress
 from ..study.structures import resolve_structures
 from ..values import IFIMeasureError, Side
 from .matrices import ijk_to_ras, world_matrix
 from .record import StudyRecord
 from .segmentations import read_segmentation_node
-from .study_segments import FOUND_IN_IMAGE, muscle_origins, segment_ids, structures_of
+from .study_segments import muscle_origins, segment_ids, structures_of
 from .volumes import read_volume_node
 
 BOTH_SIDES = (Side.RIGHT, Side.LEFT)
@@ -60,15 +60,14 @@ def prepare(
         )
     segmentation, ids = read_segmentation_node(study.segmentation)
     structures = _resolved(study, segmentation, ids)
-    volume = None if study.volume is None else _image(study, segmentation.grid)
+    volume = image_of(study)
     provenance, notes = _provenance(study, Provenance.of(segmentation, structures, volume))
     prepared = PreparedStudy(
         segmentation, structures, volume, sides, study.subject, progress=progress, provenance=provenance
     )
     prepared.notes += notes
     if volume is not None and study.contrast:
-        second = read_volume_node(study.second_volume) if study.second_volume is not None else None
-        prepared.images = muscle_images(study.contrast, volume, second)
+        prepared.images = muscle_images(study.contrast, volume, second_image_of(study))
     prepared.findings, prepared.date = study.findings, study.date
     return prepared
 
@@ -95,15 +94,24 @@ def _resolved(study: StudyRecord, segmentation: Segmentation, ids: list[str]) ->
     return {structure: [original[ref.name] for ref in refs] for structure, refs in found.items()}
 
 
-def _image(study: StudyRecord, grid: Grid) -> Volume:
-    """The image; on the very grid of the segmentation where it is that one but for rounding.
+def second_image_of(study: StudyRecord) -> Volume | None:
+    """Return the second image of Dixon, RAS (world); None where there is none."""
+    return None if study.second_volume is None else read_volume_node(study.second_volume)
 
-    A volume node keeps directions apart from spacings, so that each time it is saved its grid may differ in the last
-    digit, and numbers with it.
+
+def image_of(study: StudyRecord) -> Volume | None:
+    """Return the image, RAS (world); None where there is none.
+
+    A volume node keeps directions apart from spacings, so that its grid rounds each time it is saved, and numbers with
+    it; where it is the grid that was measured but for that, it is that one.
     """
+    if study.volume is None:
+        return None
     volume = replace(read_volume_node(study.volume), contrast=study.contrast)
-    same = volume.grid.shape == grid.shape and np.allclose(volume.grid.affine, grid.affine, rtol=0.0, atol=1e-9)
-    return replace(volume, grid=grid) if same else volume
+    measured = study.measured_affine
+    if measured is None or not np.allclose(volume.grid.affine, measured, rtol=0.0, atol=1e-9):
+        return volume
+    return replace(volume, grid=Grid(volume.grid.shape, measured))
 
 
 def _provenance(study: StudyRecord, fresh: Provenance) -> tuple[Provenance, list[str]]:

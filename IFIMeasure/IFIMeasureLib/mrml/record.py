@@ -10,11 +10,13 @@ import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import numpy as np
+
 from ..anatomy.findings import Findings
 from ..anatomy.reference_values import Subject
 from ..study.provenance import Provenance
 from ..study.result import StudyResult
-from ..values import IFIMeasureError, Side, iso_date
+from ..values import Array, IFIMeasureError, Side, iso_date
 from .hierarchy import patient_tags, put_into_folder
 
 _T = TypeVar("_T")
@@ -194,8 +196,15 @@ class StudyRecord:
         self.record.SetParameter("provenance", json.dumps(result.provenance.to_document()))
         self.record.SetParameter("notes", json.dumps(result.notes))
         self.record.SetParameter("measured_structures", json.dumps(structures, sort_keys=True))
+        affine = None if result.volume is None else result.volume.grid.affine.tolist()
+        self.record.SetParameter("measured_affine", "" if affine is None else json.dumps(affine))
         self.set_node("measured_volume", self.volume)
         self.set_node("measured_segmentation", self.segmentation)
+
+    @property
+    def measured_affine(self) -> Array | None:
+        """Indices of the image that was measured last to RAS (world) millimeter, (4, 4); None where there was none."""
+        return self._kept("measured_affine", lambda text: np.array(json.loads(text), float).reshape(4, 4), None)
 
     def measured_these_nodes(self) -> bool:
         """Whether the last results are of the image and segmentation that are chosen now."""

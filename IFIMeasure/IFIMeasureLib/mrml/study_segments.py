@@ -21,14 +21,11 @@ from ..anatomy.structures import (
 )
 from ..images.grid import Grid
 from ..images.masks import Mask
-from ..study.provenance import MuscleOrigin
+from ..study.provenance import FOUND_IN_IMAGE, MuscleOrigin
 from ..values import Side
 from .matrices import world_matrix
 from .record import StudyRecord
 from .segmentations import replace_voxels, write_segment
-
-FOUND_IN_IMAGE: tuple[MuscleOrigin, ...] = ("image", "image, with other examinations")
-"""Origins of a muscle that is no person's work."""
 
 _ORIGIN = "IFIMeasure.origin"
 """Tag of a segment: where it came from, and the checksum of its voxels as they were then."""

@@ -12,7 +12,8 @@ from ..anatomy.findings import Findings
 from ..anatomy.landmarks import LandmarkSet, landmark_definitions, position
 from ..anatomy.reference_values import Subject
 from ..anatomy.structures import Structure
-from ..images.masks import Mask, Segmentation, SegmentRef, Volume
+from ..images.grid import Grid
+from ..images.masks import Mask, Segmentation, SegmentRef, Volume, snapped
 from ..images.surface import refined_patch
 from ..measuring.definition import HipData
 from ..measuring.evaluation import measure_hip, measure_pair
@@ -26,7 +27,7 @@ from ..values import Array, IFIMeasureError, NotMeasurable, Side, iso_date
 from .bones import Bones
 from .muscle_of_hip import MadeMuscle, filled_muscle, found_muscle, muscle_corners_placed, numbers_of_hip
 from .placing import pelvis_frame, place_landmarks, refuse_other_side, unplaced
-from .provenance import MuscleOrigin, Provenance
+from .provenance import FOUND_IN_IMAGE, MuscleOrigin, Provenance
 from .result import HipResult, Progress, StudyResult, refuse_without_trochanter
 from .spaces_of_hip import HipSpaces, add_derived, measure_spaces, thick_slices_note, what_spaces_hang_on
 from .structures import check_match, check_sides, masks_by_side
@@ -97,6 +98,10 @@ class PreparedStudy:
         self._muscles: dict[Side, tuple[object, MuscleNumbers]] = {}
         self._muscle_notes: dict[Side, str] = {}
         self.provenance = provenance or Provenance.of(segmentation, structures, volume)
+        for side, origin in self.provenance.muscle_origins.items():
+            known = self.bones[side].masks.get("quadratus_femoris") if side in self.bones else None
+            if known is not None:
+                self.bones[side].set_mask("quadratus_femoris", snapped(known, self._muscle_grid(origin)))
         self.findings: Findings = {}
         self.date = iso_date(volume.tags.get("StudyDate", "")) if volume is not None else ""
         self.images: MuscleImages | None = None
@@ -232,12 +237,26 @@ class PreparedStudy:
 
         It is brought onto the segmentation's grid where it lies on another.
         """
-        if self.volume is not None and self.segmentation.grid.difference(self.volume.grid):
-            mask = on_grid(mask, self.segmentation.grid)
+        grid = self._muscle_grid(origin)
+        mask = snapped(mask, grid) if self._has_one_grid() else on_grid(mask, grid)
         self.bones[side].set_mask("quadratus_femoris", mask)
         self.structures.setdefault(Structure("quadratus_femoris", side), [])
         self._muscles.pop(side, None)
         self.provenance = self.provenance.with_muscle(side, origin)
+
+    def _has_one_grid(self) -> bool:
+        """Whether image and segmentation have the same voxels, but for rounding."""
+        return self.volume is None or not self.segmentation.grid.difference(self.volume.grid)
+
+    def _muscle_grid(self, origin: MuscleOrigin) -> Grid:
+        """The grid that a muscle is measured on: of the image that it was found in where that has the same voxels.
+
+        Both may differ by rounding; a muscle that was written and read is then brought back onto that very grid, so
+        that it gives the same numbers.
+        """
+        if self.volume is not None and origin in FOUND_IN_IMAGE and self._has_one_grid():
+            return self.volume.grid
+        return self.segmentation.grid
 
     def segment_muscles(
         self, landmarks: dict[Side, LandmarkSet], strokes: Strokes | None = None, anew: Collection[Side] = ()

@@ -27,6 +27,10 @@ MuscleOrigin = Literal["segment", "image", "drawn slices", "image, with other ex
 """Where a quadratus femoris came from. Saved as it is: never rename."""
 
 
+FOUND_IN_IMAGE: tuple[MuscleOrigin, ...] = ("image", "image, with other examinations")
+"""Origins of a muscle that is no person's work."""
+
+
 _FILE_OPTIONS = ("image", "segmentation", "fat_image", "opposed_image", "landmarks", "strokes", "earlier")
 
 
