@@ -29,7 +29,7 @@ def hip_from_behind() -> tuple[np.ndarray, dict[str, tuple[float, float]]]:
     """Return a picture (SIZE, SIZE, 3) of the right hip from behind, and the landmarks' places (column, row) in it."""
     phantom, grid = Phantom(), sample_grid((0.9, 0.9, 1.5))
     refs = [SegmentRef(name, 0, value) for value, name in phantom.label_names().items()]
-    segmentation = Segmentation([phantom.label_map(grid)], grid, refs, Path("phantom"), True)
+    segmentation = Segmentation([phantom.label_map(grid)], grid, refs, Path("phantom"), named=True)
     hip = measure_study(segmentation, resolve_structures(segmentation, None), sides=(Side.RIGHT,)).hips[Side.RIGHT]
     x, y, z = np.linspace(-2, 166, SIZE), np.arange(-90.0, 60.0, 2.0), np.linspace(-136, 32, SIZE)
     color = np.full((SIZE, SIZE, 3), 255.0)

@@ -94,7 +94,7 @@ def _add(scene: Any, labels: np.ndarray, names: dict[int, str], grid: Grid) -> A
     from IFIMeasureLib.mrml.segmentations import add_segments
 
     array, turned = canonical(labels, grid.affine)
-    source = Segmentation([array], turned, [SegmentRef(n, 0, v) for v, n in names.items()], Path("x"), True)
+    source = Segmentation([array], turned, [SegmentRef(n, 0, v) for v, n in names.items()], Path("x"), named=True)
     masks = ((structure, source.mask(refs)) for structure, refs in resolve_structures(source, None).items())
     segments = [(structure.id, structure.side, mask) for structure, mask in masks if mask is not None]
     return add_segments(scene, turned, segments, "case")

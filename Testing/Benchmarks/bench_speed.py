@@ -63,7 +63,7 @@ def our_spaces(study: StudyResult, labels: np.ndarray, names: dict[int, str], gr
     """Profile and 3D minimum of both sides by this library, landmarks given; returns the 3D minima, millimeter."""
     result = {}
     array, turned = canonical(labels, grid.affine)
-    segmentation = Segmentation([array], turned, [SegmentRef(n, 0, v) for v, n in names.items()], Path("x"), True)
+    segmentation = Segmentation([array], turned, [SegmentRef(n, 0, v) for v, n in names.items()], Path("x"), named=True)
     for side in Side:
         frame = SideFrame(side)
         landmarks = study.hips[side].landmarks

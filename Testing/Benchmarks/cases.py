@@ -82,7 +82,7 @@ def phantom_segmentation(phantom: Phantom, grid: Grid, side: Side) -> Segmentati
         for value, name in phantom.label_names().items()
         if name.endswith(side.value) and (array == value).any()
     ]
-    return Segmentation([array], turned, refs, Path("phantom"), True)
+    return Segmentation([array], turned, refs, Path("phantom"), named=True)
 
 
 @dataclasses.dataclass
@@ -181,12 +181,12 @@ def muscle_case(seed: int) -> MuscleCase:
     labels, _ = canonical(phantom.label_map(grid, (side,)), grid.affine)
     value = next(v for v, name in phantom.label_names().items() if name == f"quadratus_femoris_{side.value}")
     return MuscleCase(
-        Volume(array, turned, Path("phantom")),
-        side,
-        hip.landmarks,
-        hip.masks,
-        labels == value,
-        f"{contrast}, SNR {snr:g}",
+        volume=Volume(array, turned, Path("phantom")),
+        side=side,
+        landmarks=hip.landmarks,
+        others=hip.masks,
+        truth=labels == value,
+        name=f"{contrast}, SNR {snr:g}",
     )
 
 
@@ -307,7 +307,12 @@ def synthetic_mr(contrast: str, spacing: tuple[float, float, float] = (0.7, 0.7,
     bones = np.where(labels <= 2, labels, 0).astype(np.uint8)
     hip = measure_labels(bones, {1: "hip_right", 2: "femur_right"}, grid).hips[Side.RIGHT]
     return MuscleCase(
-        Volume(image, grid, Path("BodyParts3D")), Side.RIGHT, hip.landmarks, hip.masks, labels == 3, contrast
+        volume=Volume(image, grid, Path("BodyParts3D")),
+        side=Side.RIGHT,
+        landmarks=hip.landmarks,
+        others=hip.masks,
+        truth=labels == 3,
+        name=contrast,
     )
 
 
@@ -420,7 +425,7 @@ def measure_labels(labels: np.ndarray, names: dict[int, str], grid: Grid) -> Stu
     """Measure a label map with named values."""
     array, turned = canonical(labels, grid.affine)
     segmentation = Segmentation(
-        [array], turned, [SegmentRef(name, 0, value) for value, name in names.items()], Path("bodyparts3d"), True
+        [array], turned, [SegmentRef(name, 0, value) for value, name in names.items()], Path("bodyparts3d"), named=True
     )
     return measure_study(segmentation, resolve_structures(segmentation, None))
 

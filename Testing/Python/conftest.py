@@ -70,5 +70,5 @@ def study(phantom: Phantom) -> StudyResult:
     grid = sample_grid((0.9, 0.9, 3.0))
     labels = phantom.label_map(grid)
     refs = [SegmentRef(name, 0, value) for value, name in phantom.label_names().items()]
-    segmentation = Segmentation([labels], grid, refs, Path("phantom.seg.nrrd"), True)
+    segmentation = Segmentation([labels], grid, refs, Path("phantom.seg.nrrd"), named=True)
     return measure_study(segmentation, resolve_structures(segmentation, None))

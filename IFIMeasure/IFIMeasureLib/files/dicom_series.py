@@ -237,4 +237,4 @@ def read_series(series: Series) -> Volume:
         raise IFIMeasureError(f"{files[0].parent}: {series.label} is in color; a grayscale image is needed.")
     array, turned = canonical(stored, grid.affine)
     check_grid(turned, files[0].parent)
-    return Volume(array, turned, files[0].parent, dict(series.tags), tuple(files))
+    return Volume(array, turned, path=files[0].parent, tags=dict(series.tags), files=tuple(files))

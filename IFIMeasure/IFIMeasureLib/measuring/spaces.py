@@ -52,9 +52,9 @@ class ProfilePoint:
 
     level_mm: float
     slice_number: int | None
-    distance_mm: float | None
-    medial_side: Array | None
-    lateral_side: Array | None
+    distance_mm: float | None = None
+    medial_side: Array | None = None
+    lateral_side: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def measure_space(
     lateral_parts = [_edge(mask, low_level, high_level, belongs) for mask, belongs in lateral]
     all_medial = np.concatenate(medial_parts) if medial_parts else np.zeros((0, 3))
     all_lateral = np.concatenate(lateral_parts) if lateral_parts else np.zeros((0, 3))
-    empty = tuple(ProfilePoint(level, number, None, None, None) for level, number in levels)
+    empty = tuple(ProfilePoint(level, number) for level, number in levels)
     if not len(all_medial) or not len(all_lateral):
         return Space(empty, None, None, None, at_edge=False, acquired=acquired)
     slack = 2.5 + 2.0 * float(min(m.grid.spacing.min() for m, _ in medial))
@@ -220,7 +220,7 @@ def _between_surfaces(
         second = _sections(in_plane[1], tests[1], level)
         pair = closest_between(first, second)
         if pair is None:
-            profile.append(ProfilePoint(level, number, None, None, None))
+            profile.append(ProfilePoint(level, number))
             continue
         overlap |= pair[0] < 0.05
         profile.append(ProfilePoint(level, number, *pair))

@@ -63,7 +63,13 @@ def prepare(
     volume = image_of(study)
     provenance, notes = _provenance(study, Provenance.of(segmentation, structures, volume))
     prepared = PreparedStudy(
-        segmentation, structures, volume, sides, study.subject, progress=progress, provenance=provenance
+        segmentation,
+        structures,
+        volume=volume,
+        sides=sides,
+        subject=study.subject,
+        progress=progress,
+        provenance=provenance,
     )
     prepared.notes += notes
     if volume is not None and study.contrast:

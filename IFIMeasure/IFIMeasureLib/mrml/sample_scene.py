@@ -52,7 +52,7 @@ def add_sample_bones(scene: Any) -> Any:
     """Add the sample's segmentation alone: bones, tendons and quadratus femoris of both hips."""
     grid = sample_grid(_SPACING_MM)
     refs = [SegmentRef(name, 0, value) for value, name in sample_phantom().label_names().items()]
-    segmentation = Segmentation([sample_labels()], grid, refs, Path("IFI hip phantom"), True)
+    segmentation = Segmentation([sample_labels()], grid, refs, Path("IFI hip phantom"), named=True)
     found = ((structure, segmentation.mask(refs)) for structure, refs in resolve_structures(segmentation, None).items())
     segments = [(structure.id, structure.side, mask) for structure, mask in found if mask is not None]
     return add_segments(scene, grid, segments, "IFI hip phantom bones")

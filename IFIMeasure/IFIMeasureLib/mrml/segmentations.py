@@ -166,7 +166,8 @@ def read_segmentation_node(node: Any) -> tuple[Segmentation, list[str]]:
         if np.allclose(world, np.eye(4))
         else [f"{node.GetName()} lies under a transform; everything is measured in world coordinates"]
     )
-    return Segmentation(turned, grid, refs, Path(node.GetName() or "segmentation"), True, notes), names
+    path = Path(node.GetName() or "segmentation")
+    return Segmentation(turned, grid, refs, path, named=True, notes=notes), names
 
 
 def _common_layers(images: list[Any], segmentation: Any) -> tuple[list[Array], Array]:

@@ -84,7 +84,15 @@ def measured(asked: Asked, say: Progress, muscle: bool) -> tuple[StudyResult, Pr
     volume, chosen = _volume(asked, segmentation.grid, say)
     structures = resolve_structures(segmentation, mapping, extra)
     provenance = Provenance.of(segmentation, structures, volume, options)
-    prepared = PreparedStudy(segmentation, structures, volume, sides, _subject(asked, volume), say, provenance)
+    prepared = PreparedStudy(
+        segmentation,
+        structures,
+        volume=volume,
+        sides=sides,
+        subject=_subject(asked, volume),
+        progress=say,
+        provenance=provenance,
+    )
     prepared.images = _muscle_images(asked, volume)
     prepared.findings, prepared.date = findings, date or prepared.date
     if muscle:

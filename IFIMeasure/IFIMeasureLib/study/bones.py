@@ -46,7 +46,7 @@ class Bones:
         found = Placement()
         femur = find_on_femur(masks_side["femur"], found)
         hip = find_on_hip_bone(masks_side["hip"], found)
-        return cls(side, masks, masks_side, found, {"femur": femur, "hip": hip})
+        return cls(side, masks=masks, masks_side=masks_side, found=found, fields={"femur": femur, "hip": hip})
 
     @property
     def frame(self) -> SideFrame:

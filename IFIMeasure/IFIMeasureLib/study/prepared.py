@@ -50,7 +50,8 @@ def measure_study(
         for.
     :raises IFIMeasureError: where the input contradicts itself, or no side can be measured; one sentence.
     """
-    study = PreparedStudy(segmentation, structures, volume, sides, subject, progress).measure(person, progress=progress)
+    prepared = PreparedStudy(segmentation, structures, volume=volume, sides=sides, subject=subject, progress=progress)
+    study = prepared.measure(person, progress=progress)
     refuse_without_trochanter(study)
     return study
 
@@ -199,7 +200,13 @@ class PreparedStudy:
         muscles = {side: hip.muscle for side, hip in data.items() if self.bones[side].has_muscle}
         return StudyResult(
             hips={
-                side: HipResult(side, hip.landmarks, hip.spaces, measured[side], self.bones[side].masks)
+                side: HipResult(
+                    side,
+                    landmarks=hip.landmarks,
+                    spaces=hip.spaces,
+                    results=measured[side],
+                    masks=self.bones[side].masks,
+                )
                 for side, hip in data.items()
             },
             paired=measure_pair(data, measured),
@@ -230,7 +237,7 @@ class PreparedStudy:
         """
         if self.volume is None:
             raise IFIMeasureError(f"{self.segmentation.path}: there is no image to find the muscle in.")
-        return MuscleInput(self.volume, landmarks, self.bones[side].neighbors, side, strokes)
+        return MuscleInput(self.volume, landmarks, others=self.bones[side].neighbors, side=side, strokes=strokes)
 
     def set_muscle(self, side: Side, mask: Mask, origin: MuscleOrigin) -> None:
         """Take a mask as the quadratus femoris of a side from now on.

@@ -161,7 +161,13 @@ def _to_trochanter(bones: Bones, medial_side: Array, trochanter: Region) -> Spac
 
 def _single(in_plane_mm: float, minimum_3d_mm: float, medial_side: Array, lateral_side: Array) -> Space:
     """A space that is known in one plane only, between two points (3,)."""
-    point = ProfilePoint(float(medial_side[2]), None, in_plane_mm, medial_side, lateral_side)
+    point = ProfilePoint(
+        level_mm=float(medial_side[2]),
+        slice_number=None,
+        distance_mm=in_plane_mm,
+        medial_side=medial_side,
+        lateral_side=lateral_side,
+    )
     return Space((point,), point, minimum_3d_mm, (medial_side, lateral_side), at_edge=False, acquired=False)
 
 

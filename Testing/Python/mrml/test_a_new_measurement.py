@@ -27,7 +27,7 @@ def measured(phantom):
     """The phantom, with the new landmark placed by hand on the right side."""
     grid = sample_grid((1.5, 1.5, 5.0))
     refs = [SegmentRef(name, 0, value) for value, name in phantom.label_names().items()]
-    segmentation = Segmentation([phantom.label_map(grid)], grid, refs, Path("phantom.seg.nrrd"), True)
+    segmentation = Segmentation([phantom.label_map(grid)], grid, refs, Path("phantom.seg.nrrd"), named=True)
     person = {Side.RIGHT: {**empty_landmarks(), KEY: Landmark.manual(PLACE_RAS_MM)}}
     return measure_study(segmentation, resolve_structures(segmentation, None), person=person)
 

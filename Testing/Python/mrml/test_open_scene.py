@@ -54,7 +54,7 @@ def images():
 def prepared(images, contrast="t1", side="both", muscle=True):
     names = {value: name for value, name in Phantom(seed=1).label_names().items() if muscle or "quadratus" not in name}
     refs = [SegmentRef(name, 0, value) for value, name in names.items()]
-    bones = Segmentation([images["labels"]], GRID, refs, Path("bones.nii.gz"), True, notes=["as the file says"])
+    bones = Segmentation([images["labels"]], GRID, refs, Path("bones.nii.gz"), named=True, notes=["as the file says"])
     first, second = images["t1"], None
     if contrast == "water":
         first, second = images["water"], images["fat"]

@@ -21,7 +21,7 @@ from IFIMeasureLib.values import IFIMeasureError, Measured, Side
 def measured(phantom: Phantom, grid: Grid, sides=(Side.RIGHT,)):
     labels = phantom.label_map(grid)
     refs = [SegmentRef(n, 0, v) for v, n in phantom.label_names().items() if (labels == v).any()]
-    segmentation = Segmentation([labels], grid, refs, Path("phantom"), True)
+    segmentation = Segmentation([labels], grid, refs, Path("phantom"), named=True)
     return measure_study(segmentation, resolve_structures(segmentation, None), sides=sides)
 
 
@@ -87,7 +87,7 @@ def test_a_child_of_two_thirds_the_size_is_measured():
     labels = phantom.label_map(grid)
     small = Grid(grid.shape, np.diag([2 / 3, 2 / 3, 2 / 3, 1.0]) @ grid.affine)
     refs = [SegmentRef(n, 0, v) for v, n in phantom.label_names().items()]
-    segmentation = Segmentation([labels], small, refs, Path("child"), True)
+    segmentation = Segmentation([labels], small, refs, Path("child"), named=True)
     hip = measure_study(segmentation, resolve_structures(segmentation, None)).hips[Side.RIGHT]
     true = min(phantom.true_space(Side.RIGHT, "ifs", p.level_mm * 1.5) for p in hip.spaces["ifs"].profile)
     assert hip.results["ifs_axial"].value == pytest.approx(true * 2 / 3, abs=0.4)
