@@ -44,11 +44,13 @@ class Archive:
 
 
 def read_archive(where: str) -> Archive:
-    """Return the archive that a URL, or a JSON file with ``url`` and perhaps ``user``, ``password``, ``token``, ``certificate``, names.
+    """Return the archive that a URL or a JSON file names.
 
+    The file has ``url`` and perhaps ``user``, ``password``, ``token``, ``certificate``.
     What the file does not say comes from the environment (IFIMEASURE_ARCHIVE_USER, …_PASSWORD, …_TOKEN, …_CERTIFICATE).
 
-    :raises IFIMeasureError: where it is neither, or credentials stand in the URL or would go over the network unencrypted.
+    :raises IFIMeasureError: where it is neither, or credentials stand in the URL or would go over the network
+        unencrypted.
     """
     found: dict[str, str] = {}
     if not where.startswith(("http://", "https://")):
@@ -57,7 +59,8 @@ def read_archive(where: str) -> Archive:
             where = found.pop("url")
         except (OSError, ValueError, KeyError, AttributeError):
             raise IFIMeasureError(
-                f'archive is {where!r}: it must be a URL (https://…/dicom-web) or a JSON file such as {{"url": "https://…", "user": "…", "password": "…"}}.'
+                f"archive is {where!r}: it must be a URL (https://…/dicom-web) or a JSON file such as "
+                '{"url": "https://…", "user": "…", "password": "…"}.'
             ) from None
         unknown = sorted(set(found) - set(_ENVIRONMENT))
         if unknown:
@@ -68,7 +71,8 @@ def read_archive(where: str) -> Archive:
     parts = urlsplit(where)
     if parts.username or parts.password:
         raise IFIMeasureError(
-            "the archive's URL holds a user or password, which others can read there; put them into a file or the environment."
+            "the archive's URL holds a user or password, which others can read there;"
+            " put them into a file or the environment."
         )
     if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
         raise IFIMeasureError(
@@ -105,7 +109,8 @@ def _client(archive: Archive) -> Iterator[Any]:
         ) from None
     except (requests.exceptions.ConnectionError, requests.exceptions.Timeout):
         raise IFIMeasureError(
-            f"{host}: the archive cannot be reached, or the connection broke off; what was transferred is kept, so try again later."
+            f"{host}: the archive cannot be reached, or the connection broke off;"
+            " what was transferred is kept, so try again later."
         ) from None
     except requests.exceptions.HTTPError as error:
         code = error.response.status_code if error.response is not None else 0
@@ -115,7 +120,8 @@ def _client(archive: Archive) -> Iterator[Any]:
             ) from None
         if code == 404:
             raise IFIMeasureError(
-                f"{host}: the archive has nothing there (404); check its URL (it mostly ends with /dicom-web) and the UID."
+                f"{host}: the archive has nothing there (404);"
+                " check its URL (it mostly ends with /dicom-web) and the UID."
             ) from None
         raise IFIMeasureError(
             f"{host}: the archive answered with an error ({code}); nothing more was transferred, so try again later."
@@ -186,7 +192,9 @@ def pull_study(
 def push_files(
     archive: Archive, paths: Sequence[Path], say: Callable[[str], None] = lambda text: None
 ) -> tuple[int, int]:
-    """Store DICOM files in the archive; what it has already is left alone, so that a broken-off transfer can be repeated.
+    """Store DICOM files in the archive.
+
+    What it has already is left alone, so that a broken-off transfer can be repeated.
 
     :returns: numbers of stored files and of those that were there.
     :raises IFIMeasureError: with one sentence; names a file that the archive did not take.
@@ -211,7 +219,8 @@ def push_files(
             failed = answer.get("FailedSOPSequence") if answer is not None else None
             if failed:
                 raise IFIMeasureError(
-                    f"{path}: the archive did not take it (reason {failed[0].get('FailureReason', 'not given')}); {stored} were stored before, try again."
+                    f"{path}: the archive did not take it (reason {failed[0].get('FailureReason', 'not given')});"
+                    f" {stored} were stored before, try again."
                 )
             stored += 1
     return stored, len(datasets) - stored

@@ -113,7 +113,8 @@ def find_studies(folders: Iterable[Path]) -> Iterator[Path]:
     for folder in folders:
         if not folder.is_dir():
             raise IFIMeasureError(
-                f"{folder}: there is no such folder; give folders that 'ifimeasure measure' wrote, or one that holds them."
+                f"{folder}: there is no such folder;"
+                " give folders that 'ifimeasure measure' wrote, or one that holds them."
             )
         any_found = False
         for where, below, files in os.walk(folder):

@@ -19,7 +19,8 @@ from .formats import missing_packages
 def write_dicom(study: StudyResult, folder: Path) -> None:
     """Write ``segmentation.dcm`` and ``report.dcm`` into a folder.
 
-    :raises IFIMeasureError: where the study was not measured with a DICOM series, or that series lacks what DICOM needs.
+    :raises IFIMeasureError: where the study was not measured with a DICOM series, or that series lacks what DICOM
+        needs.
     """
     if missing_packages(["dicom"]):
         raise IFIMeasureError(

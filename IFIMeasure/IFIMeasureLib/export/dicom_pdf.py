@@ -11,6 +11,20 @@ from .. import __version__
 from ..study.result import StudyResult
 from .dicom_sources import MANUFACTURER, MODEL, save_dataset, series_number_of, source_headers
 
+_OF_THE_STUDY = (
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyInstanceUID",
+    "StudyID",
+    "StudyDate",
+    "StudyTime",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+)
+"""What is taken over from the measured series."""
+
 
 def write_encapsulated_pdf(study: StudyResult, pdf: bytes, path: Path) -> None:
     """Write a PDF as DICOM (Encapsulated PDF Storage) in the study of the measured series.
@@ -23,35 +37,35 @@ def write_encapsulated_pdf(study: StudyResult, pdf: bytes, path: Path) -> None:
 
     source = source_headers(study)[0]
     now = datetime.datetime.now()
-    d = pydicom.Dataset()
-    for keyword in (
-        "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyInstanceUID", "StudyID", "StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName"
-    ):  # fmt: skip
-        setattr(d, keyword, source.get(keyword, ""))
-    d.SOPClassUID, d.SOPInstanceUID, d.SeriesInstanceUID = EncapsulatedPDFStorage, UID(), UID()
-    d.Modality, d.ConversionType, d.Manufacturer, d.ManufacturerModelName, d.SoftwareVersions = (
-        "DOC",
-        "WSD",
-        MANUFACTURER,
-        MODEL,
-        __version__,
-    )
-    d.SeriesNumber, d.InstanceNumber, d.BurnedInAnnotation, d.SeriesDescription = (
-        series_number_of([source], 3),
-        1,
-        "NO",
-        "IFIMeasure report",
-    )
-    d.ContentDate, d.ContentTime, d.AcquisitionDateTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S"), ""
+    dataset = pydicom.Dataset()
+    for keyword in _OF_THE_STUDY:
+        setattr(dataset, keyword, source.get(keyword, ""))
+    dataset.SOPClassUID = EncapsulatedPDFStorage
+    dataset.SOPInstanceUID = UID()
+    dataset.SeriesInstanceUID = UID()
+    dataset.SeriesNumber = series_number_of([source], 3)
+    dataset.SeriesDescription = "IFIMeasure report"
+    dataset.InstanceNumber = 1
+    dataset.Modality = "DOC"
+    dataset.ConversionType = "WSD"
+    dataset.Manufacturer = MANUFACTURER
+    dataset.ManufacturerModelName = MODEL
+    dataset.SoftwareVersions = __version__
+    dataset.BurnedInAnnotation = "NO"
+    dataset.ContentDate = now.strftime("%Y%m%d")
+    dataset.ContentTime = now.strftime("%H%M%S")
+    dataset.AcquisitionDateTime = ""
     title = pydicom.Dataset()
-    title.CodeValue, title.CodingSchemeDesignator, title.CodeMeaning = "126000", "DCM", "Imaging Measurement Report"
-    d.DocumentTitle, d.ConceptNameCodeSequence, d.MIMETypeOfEncapsulatedDocument = (
-        "Ischiofemoral impingement: measurements",
-        [title],
-        "application/pdf",
-    )
-    d.EncapsulatedDocumentLength, d.EncapsulatedDocument = len(pdf), pdf + b"\0" * (len(pdf) % 2)
-    d.file_meta = FileMetaDataset()
-    d.file_meta.MediaStorageSOPClassUID, d.file_meta.MediaStorageSOPInstanceUID = d.SOPClassUID, d.SOPInstanceUID
-    d.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    save_dataset(d, path)
+    title.CodeValue = "126000"
+    title.CodingSchemeDesignator = "DCM"
+    title.CodeMeaning = "Imaging Measurement Report"
+    dataset.DocumentTitle = "Ischiofemoral impingement: measurements"
+    dataset.ConceptNameCodeSequence = [title]
+    dataset.MIMETypeOfEncapsulatedDocument = "application/pdf"
+    dataset.EncapsulatedDocumentLength = len(pdf)
+    dataset.EncapsulatedDocument = pdf + b"\0" * (len(pdf) % 2)
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    save_dataset(dataset, path)

@@ -91,7 +91,10 @@ def _group(
     segmentation: Any,
     numbers: dict[tuple[str, Side], int],
 ) -> Any:
-    """One measurement as a group of its own: the concept as finding, the standard quantity as the measurement's name, drawn where it has a place."""
+    """One measurement as a group of its own, drawn where it has a place.
+
+    Its concept is the finding, the standard quantity the name of the measurement.
+    """
     import highdicom as hd
 
     where = f"{definition.id} {side.value if side is not None else 'both'}"
@@ -173,5 +176,6 @@ def show_report(path: Path) -> list[tuple[str, str, str, str]]:
         return rows
     except (OSError, ValueError, KeyError, AttributeError, IndexError, pydicom.errors.InvalidDicomError):
         raise IFIMeasureError(
-            f"{path}: this is no structured report of measurements (TID 1500); give the report.dcm that 'ifimeasure' wrote."
+            f"{path}: this is no structured report of measurements (TID 1500);"
+            " give the report.dcm that 'ifimeasure' wrote."
         ) from None

@@ -35,7 +35,8 @@ def source_headers(study: StudyResult) -> list[pydicom.Dataset]:
     files = study.volume.files if study.volume is not None else ()
     if not files:
         raise IFIMeasureError(
-            "DICOM results refer to the DICOM series that was measured, and there is none; measure with a DICOM folder as IMAGE."
+            "DICOM results refer to the DICOM series that was measured, and there is none;"
+            " measure with a DICOM folder as IMAGE."
         )
     sources: list[pydicom.Dataset] = []
     for path in files:
@@ -43,7 +44,8 @@ def source_headers(study: StudyResult) -> list[pydicom.Dataset]:
             header = pydicom.dcmread(path, stop_before_pixels=True)
         except (OSError, ValueError, pydicom.errors.InvalidDicomError):
             raise IFIMeasureError(
-                f"{path}: it is no DICOM file, and DICOM results refer to the series that was measured; measure with a DICOM folder as IMAGE."
+                f"{path}: it is no DICOM file, and DICOM results refer to the series that was measured;"
+                " measure with a DICOM folder as IMAGE."
             ) from None
         for keyword in (
             "SOPInstanceUID",
@@ -54,11 +56,13 @@ def source_headers(study: StudyResult) -> list[pydicom.Dataset]:
         ):
             if not header.get(keyword):
                 raise IFIMeasureError(
-                    f"{path}: it has no {keyword}, which DICOM results must refer to; export the series again from its archive."
+                    f"{path}: it has no {keyword}, which DICOM results must refer to;"
+                    " export the series again from its archive."
                 )
         if pydicom.uid.UID(header.SOPClassUID).is_private:
             raise IFIMeasureError(
-                f"{path}: its SOP class ({header.SOPClassUID}) is private, so DICOM results cannot refer to it; export the series as standard DICOM."
+                f"{path}: its SOP class ({header.SOPClassUID}) is private, so DICOM results cannot refer to it;"
+                " export the series as standard DICOM."
             )
         sources.append(header)
     return sources

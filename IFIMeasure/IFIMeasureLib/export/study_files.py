@@ -102,7 +102,8 @@ def _write_pdf(study: StudyResult, page: str, folder: Path, as_dicom: bool) -> N
         import weasyprint
     except (ImportError, OSError):  # OSError: the package is there, the library Pango that it draws with is not
         raise IFIMeasureError(
-            "A PDF needs the package weasyprint and the library Pango, which are not installed; install them, or print report.html from a browser."
+            "A PDF needs the package weasyprint and the library Pango, which are not installed;"
+            " install them, or print report.html from a browser."
         ) from None
     pdf = weasyprint.HTML(string=page).write_pdf()
     (folder / "report.pdf").write_bytes(pdf)

@@ -74,7 +74,7 @@ _MEASUREMENT_COLUMNS: dict[str, str] = {
 
 
 def measurement_columns() -> dict[str, str]:
-    """Return the columns of ``measurements.csv`` and what they hold; the femur's pose has one for each of its angles."""
+    """Return the columns of ``measurements.csv`` and what they hold; each angle of the femur's pose has one."""
     poses = {name: f"{title}, beside every space." for name, title in _pose_columns().items()}
     return {**_MEASUREMENT_COLUMNS, **poses, "pose_frame": "The frame these angles stand on."}
 
@@ -163,7 +163,9 @@ FOLLOW_UP_COLUMNS: dict[str, str] = {
     "change_percent": "100 (this - first) / first.",
     "change_symmetric_percent": "200 (this - first) / (this + first).",
     "change_annualized_percent": "100 ((this / first)^(1 / years) - 1).",
-    "repeatability_percent": "Repeatability coefficient the symmetric change is set against; empty where none is known.",
+    "repeatability_percent": (
+        "Repeatability coefficient the symmetric change is set against; empty where none is known."
+    ),
     "repeatability": "Repeatability coefficient the change is set against, in the unit, "
     "where your own measurements gave one and no percentage fits.",
     "verdict": "within measurement error, beyond measurement error, or empty where no repeatability is known.",

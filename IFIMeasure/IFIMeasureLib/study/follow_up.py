@@ -24,7 +24,7 @@ from .repeatability import RepeatabilityRow, repeatability_coefficient
 from .result import StudyResult
 
 DEFAULT_WCV_PERCENT = 3.6
-"""Within-subject coefficient of variation that is assumed where a lab gives none of its own; a repeatability of 10 %."""
+"""Within-subject coefficient of variation where a lab gives none of its own; a repeatability of 10 %."""
 
 
 def parse_date(text: str, name: str) -> datetime.date:
@@ -218,7 +218,8 @@ def _refuse_another_person(first: Examination, later: Examination) -> None:
         and abs(later.age_years - first.age_years - years) > 1.5
     ):
         raise IFIMeasureError(
-            f"{where}: ages {first.age_years:g} and {later.age_years:g} do not fit the {years:.1f} years between them; check folders and dates."
+            f"{where}: ages {first.age_years:g} and {later.age_years:g} do not fit the {years:.1f} years between them;"
+            " check folders and dates."
         )
     for side in Side:
         diameter, other = (e.values.get((_HEAD_DIAMETER, side)) for e in (first, later))
@@ -236,7 +237,8 @@ def _protocol(first: Examination, later: Examination) -> list[str]:
     label = f"{first.date} and {later.date}"
     if first.plane != later.plane:
         found.append(
-            f"{label}: planes differ ({first.plane}, {later.plane}); volumes of other planes are not comparable (11 to 41 % apart in one comparison)."
+            f"{label}: planes differ ({first.plane}, {later.plane});"
+            " volumes of other planes are not comparable (11 to 41 % apart in one comparison)."
         )
     thick = [max(e.spacing_mm) for e in (first, later)]
     if max(thick) > 1.25 * min(thick):

@@ -69,7 +69,8 @@ class StudyResult:
         """
         if self.segmentation is None:
             raise IFIMeasureError(
-                "There is no segmentation, so there are no spaces to export; segment the bones, or copy the angles from the table."
+                "There is no segmentation, so there are no spaces to export;"
+                " segment the bones, or copy the angles from the table."
             )
         return self.segmentation
 
@@ -78,14 +79,17 @@ class StudyResult:
         return self if self.volume is None else replace(self, volume=replace(self.volume, files=files))
 
     def result(self, measurement_id: str, side: Side | None) -> Result | None:
-        """Return one result (of both hips where the measurement is one between them), or None where that side was not measured."""
+        """Return one result, or None where that side was not measured; ``side`` is None for one between both hips."""
         if measurement_id in self.paired:
             return self.paired[measurement_id]
         return self.hips[side].results[measurement_id] if side in self.hips else None
 
 
 def each_result(study: StudyResult) -> Iterator[tuple[MeasurementDefinition, Side | None, Result]]:
-    """Yield every result of the sides that were measured, with its definition and side (None for measurements of both hips)."""
+    """Yield every result of the sides that were measured, with its definition and side.
+
+    The side is None for measurements between both hips.
+    """
     for definition in MEASUREMENTS:
         if definition.paired:
             yield definition, None, study.paired[definition.id]

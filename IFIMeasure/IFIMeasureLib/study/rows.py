@@ -1,6 +1,7 @@
-"""A study's results as typed rows, one a measurement and side, plane, landmark, finding: what tables and documents hold.
+"""A study's results as typed rows, one a measurement and side, plane, landmark, finding.
 
-Numbers stay numbers here, points RAS millimeter; text is made where it is written.
+They are what tables and documents hold. Numbers stay numbers here, points RAS millimeter; text is made where it is
+written.
 """
 
 from __future__ import annotations

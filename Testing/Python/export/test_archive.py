@@ -39,9 +39,17 @@ def orthanc(tmp_path_factory):
     folder = tmp_path_factory.mktemp("orthanc")
     port = free_port()
     settings = {
-        "Name": "test", "StorageDirectory": str(folder / "storage"), "IndexDirectory": str(folder / "storage"), "HttpPort": port, "DicomPort": free_port(),
-        "RemoteAccessAllowed": False, "DicomServerEnabled": False, "AuthenticationEnabled": True, "RegisteredUsers": {"reader": "secret"}, "Plugins": [str(PLUGIN)],
-    }  # fmt: skip
+        "Name": "test",
+        "StorageDirectory": str(folder / "storage"),
+        "IndexDirectory": str(folder / "storage"),
+        "HttpPort": port,
+        "DicomPort": free_port(),
+        "RemoteAccessAllowed": False,
+        "DicomServerEnabled": False,
+        "AuthenticationEnabled": True,
+        "RegisteredUsers": {"reader": "secret"},
+        "Plugins": [str(PLUGIN)],
+    }
     (folder / "orthanc.json").write_text(json.dumps(settings))
     server = subprocess.Popen(
         [program, str(folder / "orthanc.json")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

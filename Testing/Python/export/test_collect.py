@@ -283,7 +283,7 @@ def test_text_that_looks_like_a_formula_or_a_link_stays_text(tmp_path):
 
 
 def test_one_study_has_the_same_values_in_every_format(demo, tmp_path):
-    """Tables, workbook, study.json, report, structured report, FHIR and scene: equal to the last digit that each prints."""
+    """Tables, workbook, study.json, reports, FHIR, scene: equal to the last digit that each prints."""
     import re
     import zipfile
 

@@ -36,9 +36,8 @@ DCMQI = Path(sys.executable).parent
 def program(name: str) -> str:
     found = shutil.which(name) or shutil.which(name, path=str(DCMQI))
     if found is None:
-        pytest.skip(
-            f"the program {name} is missing ({'Debian has it in dicom3tools' if name == 'dciodvfy' else 'PyPI has it in dcmqi'})"
-        )
+        where = "Debian has it in dicom3tools" if name == "dciodvfy" else "PyPI has it in dcmqi"
+        pytest.skip(f"the program {name} is missing ({where})")
     return found
 
 

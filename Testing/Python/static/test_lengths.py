@@ -24,25 +24,8 @@ FILES = {"IFIMeasure": 500, "Testing": 800, "Docs": 800}
 
 UNDER_WAY = {
     "IFIMeasure/IFIMeasure.py",
-    "IFIMeasure/IFIMeasureLib/export/archive.py",
-    "IFIMeasure/IFIMeasureLib/export/collect.py",
-    "IFIMeasure/IFIMeasureLib/export/dicom.py",
-    "IFIMeasure/IFIMeasureLib/export/dicom_pdf.py",
-    "IFIMeasure/IFIMeasureLib/export/dicom_report.py",
-    "IFIMeasure/IFIMeasureLib/export/dicom_sources.py",
-    "IFIMeasure/IFIMeasureLib/export/reopen.py",
-    "IFIMeasure/IFIMeasureLib/export/study_files.py",
     "IFIMeasure/IFIMeasureLib/gui/panel_tables.py",
     "IFIMeasure/IFIMeasureLib/gui/wheel.py",
-    "IFIMeasure/IFIMeasureLib/present/page.py",
-    "IFIMeasure/IFIMeasureLib/present/tables.py",
-    "IFIMeasure/IFIMeasureLib/study/follow_up.py",
-    "IFIMeasure/IFIMeasureLib/study/result.py",
-    "IFIMeasure/IFIMeasureLib/study/rows.py",
-    "Testing/Python/export/test_archive.py",
-    "Testing/Python/export/test_collect.py",
-    "Testing/Python/export/test_dicom_results.py",
-    "Testing/Python/study/test_repeatability.py",
 }
 """Files that are still being brought down."""
 

@@ -46,7 +46,8 @@ def test_unequal_numbers_of_repeats_and_too_few_persons_say_so():
 def test_a_table_is_read_by_side_and_a_bad_value_names_its_line(tmp_path):
     path = tmp_path / "repeats.csv"
     path.write_text(
-        "subject,measurement,side,value\na,qf_volume,left,1\na,qf_volume,right,2\na,qf_volume,left,\na,qf_volume,left,3\n"
+        "subject,measurement,side,value\n"
+        "a,qf_volume,left,1\na,qf_volume,right,2\na,qf_volume,left,\na,qf_volume,left,3\n"
     )
     assert given_repeats(path) == {"qf_volume": [[1.0, 3.0], [2.0]]}
     path.write_text("subject,measurement,value\na,x,1\na,x,one\n")
