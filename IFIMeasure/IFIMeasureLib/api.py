@@ -35,7 +35,7 @@ from .study.prepared import PreparedStudy
 from .study.provenance import Provenance, kept_options
 from .study.repeatability import RepeatabilityRow, given_repeats, read_repeatability, repeatability_of
 from .study.result import Progress, StudyResult
-from .study.together import Opened, Visit, found_together
+from .study.together import Visit, found_together
 from .values import IFIMeasureError, Measured, NotMeasurable, Side
 
 
@@ -171,14 +171,10 @@ class Study:
             )
         return changes
 
-    def _opened(self) -> Opened:
-        """The study as it can be measured again, without any effect on this one.
-
-        :raises IFIMeasureError: where landmarks alone were measured.
-        """
-        if self._prepared is None:
-            raise IFIMeasureError(f"{self.name or 'a study'}: it is of landmarks alone, without a segmentation.")
-        return self._prepared.copied(), self.landmarks
+    def _opened(self) -> OpenedStudy:
+        """The study as it can be measured again, without any effect on this one."""
+        prepared = None if self._prepared is None else self._prepared.copied()
+        return OpenedStudy(self.name, self.landmarks, self.subject, prepared)
 
     def __repr__(self) -> str:
         found = []
@@ -487,10 +483,4 @@ def _visit(of: Study | PathLike, date: str | None, name: str) -> Visit:
     saved = reopen.kept_study(path)
     origins = Provenance.from_document(saved.provenance, str(path)).muscle_origins
     examination = Examination.of_saved(saved, str(path), date)
-    return Visit(examination, origins, lambda: _opened(reopen.reopen(path)))
-
-
-def _opened(study: OpenedStudy) -> Opened:
-    if study.prepared is None:
-        raise IFIMeasureError(f"{study.name or 'a study'}: it is of landmarks alone, without a segmentation.")
-    return study.prepared, study.landmarks
+    return Visit(examination, origins, lambda: reopen.reopen(path))

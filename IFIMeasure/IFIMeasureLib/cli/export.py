@@ -14,15 +14,20 @@ def add_parser(commands: Commands) -> argparse.ArgumentParser:
     command: argparse.ArgumentParser = commands.add_parser(
         "export",
         help="write a study that was measured in other formats",
-        description="Measure a study again from its folder of results, and write it in the formats asked for.",
+        description="Measure a study again from its results, and write it in the formats asked for.",
     )
-    command.add_argument("folder", type=Path, metavar="DIR", help="folder that 'measure' or 'muscle' wrote")
+    command.add_argument(
+        "folder",
+        type=Path,
+        metavar="DIR",
+        help="folder that 'measure' or 'muscle' wrote, or its scene.mrb or segmentation.dcm",
+    )
     command.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the files")
     command.add_argument(
         "--image",
         type=Path,
         metavar="DICOM_FOLDER",
-        help="the DICOM folder that was measured; needed for the format dicom alone",
+        help="the DICOM folder that was measured; needed for the format dicom, and where no scene holds the image",
     )
     add_export(command)
     command.add_argument("--force", action="store_true", help="replace results that are there already")

@@ -10,12 +10,10 @@ from ..measuring.registry import MEASUREMENTS
 from ..muscle.registration import AnotherPersonError
 from ..values import IFIMeasureError, Side
 from .follow_up import Examination
+from .opened import OpenedStudy
 from .prepared import PreparedStudy, segment_muscles_together
 from .provenance import MuscleOrigin
 from .result import Progress, StudyResult
-
-Opened = tuple[PreparedStudy, dict[Side, LandmarkSet]]
-"""A study that can be measured again, and the landmarks that a person placed."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,7 @@ class Visit:
 
     examination: Examination
     muscle_origins: Mapping[Side, MuscleOrigin]
-    opened: Callable[[], Opened]
+    opened: Callable[[], OpenedStudy]
 
 
 @dataclass(frozen=True)
@@ -58,8 +56,8 @@ def found_together(visits: Iterable[Visit], say: Progress) -> Together:
     try:
         say("opening the examinations")
         opened = [visit.opened() for visit in ordered]
-        placed = [_landmarks(prepared.measure(person)) for prepared, person in opened]
-        segment_muscles_together([prepared for prepared, _ in opened], placed, sides, say)
+        prepared = [_prepared(study) for study in opened]
+        segment_muscles_together(prepared, [_landmarks(study.measure()) for study in opened], sides, say)
     except AnotherPersonError as error:
         raise IFIMeasureError(
             f"{', '.join(e.name for e in examinations)}: {error} Check the studies, or compare the numbers as they "
@@ -69,10 +67,7 @@ def found_together(visits: Iterable[Visit], say: Progress) -> Together:
     except IFIMeasureError as error:
         note = f"the muscles were not found together, so their numbers are compared as they are: {error}"
         return Together(examinations, [], [*notes, note])
-    studies = [
-        replace(prepared.measure(person), date=e.date.isoformat())
-        for (prepared, person), e in zip(opened, examinations)
-    ]
+    studies = [replace(study.measure(), date=e.date.isoformat()) for study, e in zip(opened, examinations)]
     measured = [_with_muscle(e, study, sides) for e, study in zip(examinations, studies)]
     notes.append(
         f"the quadratus femoris ({', '.join(side.value for side in sides)}) was found in all examinations together; "
@@ -94,6 +89,12 @@ def _sides(origins: list[Mapping[Side, MuscleOrigin]]) -> tuple[list[str], list[
                 "compared as they are."
             )
     return notes, sides
+
+
+def _prepared(study: OpenedStudy) -> PreparedStudy:
+    if study.prepared is None:
+        raise IFIMeasureError(f"{study.name or 'a study'} is of landmarks alone, without a segmentation.")
+    return study.prepared
 
 
 def _landmarks(study: StudyResult) -> dict[Side, LandmarkSet]:
