@@ -24,7 +24,7 @@ def resource_path(name: str) -> Path:
     raise FileNotFoundError(f"The installation of IFIMeasure lacks Resources/{name}; install it again.")
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def read_json(name: str) -> Any:
     """Return the content of a JSON file below ``Resources``. Do not change what is returned.
 

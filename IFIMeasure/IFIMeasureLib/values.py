@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import math
 from dataclasses import dataclass, field
-from typing import Any, Union
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -104,7 +104,7 @@ def iso_date(text: str) -> str:
     return f"{text[:4]}-{text[4:6]}-{text[6:8]}" if len(text) == 8 and text.isdigit() else text
 
 
-Result = Union[Measured, NotMeasurable]
+Result = Measured | NotMeasurable
 
 
 def point3(values: Any) -> tuple[float, float, float]:

@@ -349,7 +349,7 @@ MESHES: dict[str, tuple[str, ...]] = {
 }
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def mesh(name: str) -> Any:
     """Return a mesh of ``bodyparts3d`` in RAS millimeter, holes closed."""
     path = next(BODYPARTS.glob(f"{name}__*.obj"))

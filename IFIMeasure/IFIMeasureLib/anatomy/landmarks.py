@@ -138,7 +138,7 @@ _FIELDS = {"id", "title", "how", "code", "on", "surface", "placed"}
 _PLACED = ("by hand", "by program")
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def landmark_definitions() -> dict[str, LandmarkDefinition]:
     """Return every landmark's definition by id, in their fixed order. Do not change what is returned.
 

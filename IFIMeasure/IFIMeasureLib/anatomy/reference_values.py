@@ -82,7 +82,7 @@ class ReferenceRow:
         return self.age_min <= age <= self.age_max
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def reference_rows() -> tuple[ReferenceRow, ...]:
     """Return the table's rows; read once, so a table that is edited counts from the next start on.
 

@@ -75,7 +75,7 @@ class Structure:
         return title if self.side is None else f"{self.side.value.capitalize()} {title[0].lower()}{title[1:]}"
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def definitions() -> dict[str, StructureDefinition]:
     """Return every kind of structure by id, in the order of the definition file. Do not change what is returned."""
     return {
@@ -120,7 +120,7 @@ def structure_from_name(name: str, extra_names: dict[str, str] | None = None) ->
     return None
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def names_of_other_programs() -> dict[str, str]:
     """Return the names that the presets' programs give to structures of ours, as name to structure id."""
     return {

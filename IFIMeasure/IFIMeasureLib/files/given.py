@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeGuard, Union
+from typing import Any, TypeGuard
 
 import numpy as np
 import SimpleITK as sitk
@@ -24,12 +24,12 @@ from .markups import read_landmarks
 from .segmentations import read_segmentation, segmentation_of_image, segmentation_of_layers
 from .series_choice import choose_series
 
-PathLike = Union[str, "os.PathLike[str]"]
-GivenImage = Union[PathLike, Any, tuple[Any, Any]]
+PathLike = str | os.PathLike[str]
+GivenImage = PathLike | Any | tuple[Any, Any]
 """A path, an image of SimpleITK, or a pair ``(array[i, j, k], affine from ijk to RAS mm)``."""
 
 
-GivenLandmarks = Union[PathLike, Iterable[PathLike], Mapping[Any, Any]]
+GivenLandmarks = PathLike | Iterable[PathLike] | Mapping[Any, Any]
 """A path or paths of Slicer markups, or by side the positions (RAS millimeter) or landmarks by id."""
 
 

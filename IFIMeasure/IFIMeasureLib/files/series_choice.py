@@ -112,10 +112,9 @@ def anatomy(series: Series) -> str:
         planes = read_planes([series.slices[n] for n in numbers])
     except RuntimeError:
         return "unknown"
-    if any(plane.ndim != 2 for plane in planes):
-        return "unknown"
     pixel_mm2 = series.spacing_mm[0] * series.spacing_mm[1]
-    legs = [of for plane in planes if (of := _shows_legs(plane, pixel_mm2)) is not None]
+    gray = all(plane.ndim == 2 for plane in planes)
+    legs = [of for plane in planes if gray and (of := _shows_legs(plane, pixel_mm2)) is not None]
     if not legs:
         return "unknown"
     if legs.count(True) > 0.6 * len(legs):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Union
 
 import numpy as np
 import scipy
@@ -199,10 +198,10 @@ class _CoarsePart:
         return np.asarray(((points >= self._low) & (points <= self._high)).all(1))
 
 
-_Patches = list[Union[Patch, _CoarsePart, None]]
+_Patches = list[Patch | _CoarsePart | None]
 
 
-_Regions = list[Union[Region, None]]
+_Regions = list[Region | None]
 
 
 def _between_surfaces(

@@ -187,13 +187,13 @@ def _common_layers(images: list[Any], segmentation: Any) -> tuple[list[Array], A
         tuple(size), affine, segmentation.GetConversionParameter("Reference image geometry") or ""
     )
     layers = []
-    for image in images:
-        if not np.allclose(image_affine(image)[:3, :3], affine[:3, :3], atol=1e-4):
-            resampled = slicer.vtkOrientedImageData()
+    for layer in images:
+        image = layer
+        if not np.allclose(image_affine(layer)[:3, :3], affine[:3, :3], atol=1e-4):
+            image = slicer.vtkOrientedImageData()
             slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(
-                image, common, resampled, False
+                layer, common, image, False
             )
-            image = resampled
         array = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1]).T
         first = (image_affine(image) @ [*np.array(image.GetExtent())[::2], 1.0])[:3]
         start = np.round(np.linalg.solve(window.affine[:3, :3], first - window.affine[:3, 3])).astype(int)

@@ -6,7 +6,6 @@ import base64
 import html
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Union
 
 import numpy as np
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
@@ -15,7 +14,7 @@ from vtkmodules.vtkIOImage import vtkPNGWriter
 
 from ..values import Array
 
-Number = Union[int, float]
+Number = int | float
 
 Point = tuple[float, float]
 

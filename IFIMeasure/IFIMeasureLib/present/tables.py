@@ -8,7 +8,6 @@ have full precision.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Union
 
 from ..files.results import (
     HistogramRow,
@@ -37,7 +36,7 @@ from ..values import Measured, Side
 from .rows import Rows
 from .text import number_text
 
-Cell = Union[float, int, str, None]
+Cell = float | int | str | None
 
 Cells = dict[str, Cell]
 """One row, by the names of the columns."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Union
 
 import numpy as np
 
@@ -27,7 +26,7 @@ _HANGING_ON = (
 )
 """Landmarks that the spaces hang on."""
 
-_Structures = list[tuple[str, Union[Region, None]]]
+_Structures = list[tuple[str, Region | None]]
 """Ids of structures, and which of their points count."""
 
 

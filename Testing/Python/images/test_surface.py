@@ -49,8 +49,8 @@ def test_the_surface_of_a_ball_lies_at_its_radius(radius):
 
 def test_the_starting_distance_has_no_bias_on_tilted_planes():
     p = np.stack(np.meshgrid(*[np.arange(40.0)] * 3, indexing="ij"), axis=-1)
-    for normal in ([1, 0.3, 0.1], [0.8, 0.55, 0.21], [0.6, 0.7, 0.5]):
-        normal = np.array(normal) / np.linalg.norm(normal)
+    for direction in ([1, 0.3, 0.1], [0.8, 0.55, 0.21], [0.6, 0.7, 0.5]):
+        normal = np.array(direction) / np.linalg.norm(direction)
         errors = []
         for shift in np.arange(0, 1, 0.125):
             depth = p @ normal - 40 * normal.sum() / 2 - shift
