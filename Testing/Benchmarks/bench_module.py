@@ -74,11 +74,11 @@ def _in_the_panel(driver: Any) -> None:
     line("switching among 5 measured studies (stand-in), worst of 10", max(switches), "ms", 200.0)
     node = panel.live.nodes.landmark_node(Side.LEFT)
     node.InvokeEvent(node.PointStartInteractionEvent)
-    observers = len(panel.widget.Observations)
+    observers = len(panel.widget.panel.observer.Observations)
     steps = _drag(panel.live.nodes, 300, panel.turn, count_the_move=True)
     node.InvokeEvent(node.PointEndInteractionEvent)
     line("drag step with the panel's tables (stand-in), median of 300", float(np.median(steps)), "ms", 50.0)
-    line("observers that the drag left behind", len(panel.widget.Observations) - observers, "", 0.0)
+    line("observers that the drag left behind", len(panel.widget.panel.observer.Observations) - observers, "", 0.0)
 
 
 def _study_of(scene: Any, segmentation: Any) -> Any:

@@ -37,6 +37,8 @@ class StructureDefinition:
     :param id: stable and short; the name in mappings, tables and files.
     :param sided: whether there is one on each side.
     :param muscle: whether it is a muscle.
+    :param bone: whether it is a bone.
+    :param listed: whether a new segmentation lists it, to be drawn.
     :param color: red, green, blue, 0 to 255.
     :param code: code (scheme, value, meaning).
     :param names: what segments of it are called, in words of lower case joined by ``_``.
@@ -46,6 +48,8 @@ class StructureDefinition:
     title: str
     sided: bool
     muscle: bool
+    bone: bool
+    listed: bool
     color: tuple[int, int, int]
     code: tuple[str, str, str]
     names: tuple[str, ...]
@@ -84,6 +88,8 @@ def definitions() -> dict[str, StructureDefinition]:
             title=entry["title"],
             sided=entry["sided"],
             muscle=entry.get("muscle", False),
+            bone=entry.get("bone", False),
+            listed=entry.get("listed", False),
             color=tuple(entry["color"]),
             code=tuple(entry["code"]),
             names=tuple(entry["names"]),

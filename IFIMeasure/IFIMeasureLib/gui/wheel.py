@@ -1,4 +1,7 @@
-"""The mouse wheel scrolls the panel and changes nothing in it: a list that lies under the mouse by chance would choose something else unseen."""
+"""The mouse wheel scrolls the panel and changes nothing in it.
+
+A list that lies under the mouse by chance would choose something else unseen.
+"""
 
 from __future__ import annotations
 

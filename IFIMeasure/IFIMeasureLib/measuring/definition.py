@@ -142,8 +142,8 @@ class MeasurementDefinition:
     :param structure: id of the structure whose segment it is a number of.
     :param followed: whether and how it is followed over time.
     :param scored: whether published cutoffs or norms are set beside it.
-    :param drawn: whether its points stand in views and pictures unasked.
-    :param labeled: whether its value stands beside them unasked.
+    :param drawn: whether its points stand in pictures of reports.
+    :param labeled: whether it stands in the views unasked, with its value beside it.
     :param posed: whether the femur's pose stands beside it.
     """
 

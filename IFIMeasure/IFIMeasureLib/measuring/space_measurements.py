@@ -139,6 +139,7 @@ ENTRIES = (
         followed=Followed.ABSOLUTE,
         scored=True,
         drawn=True,
+        labeled=True,
         posed=True,
     ),
     MeasurementDefinition(

@@ -20,6 +20,10 @@ from .record import StudyRecord
 MAX_SHOWN_DISTANCE_MM = 40.0
 """Distances beyond this get the last color."""
 
+_LEGEND_SIZE = (0.10, 0.30)  # of the view
+_LEGEND_PLACE = (0.98, 0.05)  # in the room that is left, from the left and from below
+_LEGEND_FONT = 8  # points; the views draw them larger than they are elsewhere
+
 _BONES = ("femur", "hip")
 _COLORS = (
     (0.55, 0.05, 0.10),
@@ -47,8 +51,8 @@ def show_bones(study: StudyRecord, prepared: PreparedStudy) -> None:
                 continue
             title = f"{definitions()[bone].title} {side.value}, distance"
             node = study.made(role, "vtkMRMLModelNode", title)
+            _color(node, colors)  # before there is anything to be seen
             node.SetAndObservePolyData(surfaces[bone])
-            _color(node, colors)
             if bone == "femur" and study.node("color_legend") is None:
                 _add_legend(study, node, colors)
 
@@ -74,7 +78,12 @@ def _color(node: Any, colors: Any) -> None:
 def _add_legend(study: StudyRecord, node: Any, colors: Any) -> None:
     legend = slicer.vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(node)
     if legend is not None:
-        legend.SetTitleText("distance to the other bone (mm)")
+        legend.SetTitleText("distance, mm")
+        legend.SetSize(*_LEGEND_SIZE)
+        legend.SetPosition(*_LEGEND_PLACE)
+        for text in (legend.GetTitleTextProperty(), legend.GetLabelTextProperty()):
+            text.SetFontSize(_LEGEND_FONT)
+            text.SetBold(False)
         legend.SetLabelFormat("%.0f")
         legend.SetAndObserveColorNodeID(colors.GetID())
         legend.SetVisibility(True)

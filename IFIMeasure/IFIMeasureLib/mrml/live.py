@@ -27,6 +27,7 @@ from ..study.prepared import PreparedStudy, measure_landmarks, segment_muscles_t
 from ..study.provenance import FOUND_IN_IMAGE
 from ..study.result import Progress, StudyResult
 from ..values import IFIMeasureError, Measured, Side, point3
+from .segment_surfaces import show_bone_segments
 from .study_nodes import StudyNodes
 from .views import jump_slices
 
@@ -327,9 +328,11 @@ class LiveStudy:
             return
         self._colored = prepared
         if prepared is not None:
+            show_bone_segments(self.nodes, False)  # they lie where the colored ones do
             self.nodes.show_bones(prepared)
         elif not wanted:
             self.nodes.hide_bones()
+            show_bone_segments(self.nodes, True)
 
 
 def follow_studies(

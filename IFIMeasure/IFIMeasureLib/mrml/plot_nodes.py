@@ -14,7 +14,10 @@ from ..measuring.registry import MEASUREMENTS
 from ..measuring.spaces import SPACES, Space
 from ..study.result import StudyResult
 from ..values import Array, Side
-from .record import SIDE_COLORS, StudyRecord
+from .record import StudyRecord, space_color
+
+LEGEND_SHARE = 0.75
+"""Room for the legend, as a share of the width that the points take."""
 
 _BAND_SPACE = "ifs"
 """Whose published cutoffs are drawn: both spaces are plotted, and this one has most."""
@@ -40,11 +43,10 @@ def show_plot(study: StudyRecord, result: StudyResult) -> None:
     if not levels:
         study.remove("plot", "series_cutoffs", "points_cutoffs")
         return
-    band = _band(study, result.subject, min(levels) - 2.0, max(levels) + 2.0)
+    low, high = min(levels) - 2.0, max(levels) + 2.0
+    band = _band(study, result.subject, low, high)
     chart = study.made("plot", "vtkMRMLPlotChartNode", study.title("profile plot"))
-    chart.SetTitle("Space along the axial planes through the lesser trochanter")
-    chart.SetXAxisTitle("superior (mm)")
-    chart.SetYAxisTitle("space (mm)")
+    _label(chart, low, high)
     wanted = [node.GetID() for node in (band, *shown)]
     if [chart.GetNthPlotSeriesNodeID(n) for n in range(chart.GetNumberOfPlotSeriesNodes())] != wanted:
         chart.RemoveAllPlotSeriesNodeIDs()
@@ -52,10 +54,23 @@ def show_plot(study: StudyRecord, result: StudyResult) -> None:
             chart.AddAndObservePlotSeriesNodeID(node_id)
 
 
+def _label(chart: Any, low: float, high: float) -> None:
+    """Say what the axes are, and leave room beside the points for the legend, which lies over the upper right."""
+    chart.SetTitle("Spaces along the lesser trochanter")
+    chart.SetXAxisTitle("superior (mm)")
+    chart.SetYAxisTitle("space (mm)")
+    chart.SetTitleFontSize(14)
+    chart.SetAxisTitleFontSize(13)
+    chart.SetAxisLabelFontSize(12)
+    chart.SetLegendFontSize(12)
+    chart.SetXAxisRangeAuto(False)
+    chart.SetXAxisRange(low, high + LEGEND_SHARE * (high - low))
+
+
 def _style(series: Any, side: Side, name: str) -> None:
-    """Tell sides by color and marker, spaces by the line."""
+    """Tell sides by the marker, spaces by the line, and all four by their color."""
     of = slicer.vtkMRMLPlotSeriesNode
-    series.SetColor(*SIDE_COLORS[side])
+    series.SetColor(*space_color(name, side))
     series.SetMarkerStyle(of.MarkerStyleCircle if side is Side.RIGHT else of.MarkerStyleSquare)
     series.SetLineStyle(of.LineStyleSolid if name == "ifs" else of.LineStyleDash)
     series.SetLineWidth(2.0)

@@ -19,7 +19,7 @@ from ..values import IFIMeasureError, Side
 from .matrices import ijk_to_ras, world_matrix
 from .record import StudyRecord
 from .segmentations import read_segmentation_node
-from .study_segments import muscle_origins, segment_ids, structures_of
+from .study_segments import is_filled, muscle_origins, segment_ids, structures_of
 from .volumes import read_volume_node
 
 BOTH_SIDES = (Side.RIGHT, Side.LEFT)
@@ -85,7 +85,8 @@ def _resolved(study: StudyRecord, segmentation: Segmentation, ids: list[str]) ->
     """
     said = structures_of(study)
     # by id, not by name: names need not be unique, and the person chose for this very segment
-    mapping = {f"segment {key}": parse_structure(said[key], "segment") for key in ids if said.get(key)}
+    filled = [key for key in ids if said.get(key) and is_filled(study, key)]
+    mapping = {f"segment {key}": parse_structure(said[key], "segment") for key in filled}
     renamed = [replace(ref, name=f"segment {key}") for key, ref in zip(ids, segmentation.segments)]
     try:
         found = resolve_structures(replace(segmentation, segments=renamed, named=False), mapping)

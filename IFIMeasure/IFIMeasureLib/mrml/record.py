@@ -27,6 +27,13 @@ RECORD_ATTRIBUTE = ("IFIMeasure.study", "1")
 SIDE_COLORS = {Side.RIGHT: (0.90, 0.60, 0.10), Side.LEFT: (0.20, 0.60, 0.90)}
 """Colors of the sides; orange and blue stay apart for people who do not tell red from green."""
 
+_SPACE_COLORS = {"qfs": {Side.RIGHT: (0.80, 0.47, 0.65), Side.LEFT: (0.10, 0.75, 0.55)}}
+
+
+def space_color(space: str | None, side: Side) -> tuple[float, float, float]:
+    """Return the color of a space of one side, in views and plots: four that anybody tells apart."""
+    return _SPACE_COLORS.get(space or "", SIDE_COLORS)[side]
+
 
 class StudyRecord:
     """What a scene knows of one study beside its results.

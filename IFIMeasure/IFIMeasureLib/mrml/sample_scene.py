@@ -48,31 +48,45 @@ def checksum(labels: Array) -> str:
     return "SHA256:" + hashlib.sha256(np.ascontiguousarray(labels.T).tobytes()).hexdigest()
 
 
-def add_sample_bones(scene: Any) -> Any:
-    """Add the sample's segmentation alone: bones, tendons and quadratus femoris of both hips."""
+def add_sample_bones(scene: Any, labels: Array | None = None) -> Any:
+    """Add the sample's segmentation alone: bones, tendons and quadratus femoris of both hips.
+
+    :param labels: what :func:`sample_labels` returns, where that was called already.
+    """
     grid = sample_grid(_SPACING_MM)
     refs = [SegmentRef(name, 0, value) for value, name in sample_phantom().label_names().items()]
-    segmentation = Segmentation([sample_labels()], grid, refs, Path("IFI hip phantom"), named=True)
+    made = sample_labels() if labels is None else labels
+    segmentation = Segmentation([made], grid, refs, Path("IFI hip phantom"), named=True)
     found = ((structure, segmentation.mask(refs)) for structure, refs in resolve_structures(segmentation, None).items())
     segments = [(structure.id, structure.side, mask) for structure, mask in found if mask is not None]
     return add_segments(scene, grid, segments, "IFI hip phantom bones")
 
 
+def add_sample_first(scene: Any, progress: Progress, labels: Array | None = None) -> dict[str, Any]:
+    """Add what one looks at first: the volume ``t1`` and the ``segmentation``, by name."""
+    progress("making the bones")
+    bones = add_sample_bones(scene, labels)
+    progress("making the T1 image")
+    t1 = _add_image(scene, sample_phantom().image(sample_grid(_SPACING_MM), "t1"), "T1")
+    bones.SetReferenceImageGeometryParameterFromVolumeNode(t1)
+    return {"t1": t1, "segmentation": bones}
+
+
+def add_sample_rest(scene: Any, progress: Progress) -> dict[str, Any]:
+    """Add the volumes ``water``, ``fat`` and ``follow_up`` of the sample, by name."""
+    progress("making the Dixon images")
+    dixon = sample_phantom().images(sample_grid(_SPACING_MM), ("water", "fat"))
+    made = {key: _add_image(scene, image, f"Dixon {key}") for key, image in dixon.items()}
+    progress("making the follow-up")
+    later = follow_up_phantom().image(sample_grid(_SPACING_MM), "t1")
+    return {**made, "follow_up": _add_image(scene, later, "follow-up T1")}
+
+
 def add_sample(scene: Any, progress: Progress | None = None) -> dict[str, Any]:
     """Add the sample to a scene: volumes ``t1``, ``water``, ``fat``, ``follow_up`` and ``segmentation`` by name."""
     say = progress or (lambda text: None)
-    grid = sample_grid(_SPACING_MM)
-    say("making the images")
-    images = sample_phantom().images(grid, ("t1", "water", "fat"))
-    nodes = {
-        key: add_volume(scene, Volume(image, grid, Path(key)), f"IFI hip phantom {title}")
-        for (key, image), title in zip(images.items(), ("T1", "Dixon water", "Dixon fat"))
-    }
-    say("making the follow-up")
-    nodes["follow_up"] = add_volume(
-        scene, Volume(follow_up_phantom().image(grid, "t1"), grid, Path("follow-up")), "IFI hip phantom follow-up T1"
-    )
-    say("making the bones")
-    nodes["segmentation"] = add_sample_bones(scene)
-    nodes["segmentation"].SetReferenceImageGeometryParameterFromVolumeNode(nodes["t1"])
-    return nodes
+    return {**add_sample_first(scene, say), **add_sample_rest(scene, say)}
+
+
+def _add_image(scene: Any, image: Array, title: str) -> Any:
+    return add_volume(scene, Volume(image, sample_grid(_SPACING_MM), Path(title)), f"IFI hip phantom {title}")

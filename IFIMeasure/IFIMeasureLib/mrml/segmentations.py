@@ -71,14 +71,28 @@ def write_segment(node: Any, structure_id: str, side: Side | None, mask: Mask) -
     segment_id = Structure(structure_id, side).name
     if segmentation.GetSegment(segment_id) is not None:
         segmentation.RemoveSegment(segment_id)
-    segment = slicer.vtkSegment()
-    segment.SetName(segment_id)
-    color = np.array(definitions()[structure_id].color) / 255.0
-    segment.SetColor(*(float(c) for c in color))
-    segment.SetTag("TerminologyEntry", terminology_entry(structure_id, side))
+    segment = _segment(structure_id, side, segment_id)
     segment.AddRepresentation(_LABELS, _oriented(mask.array.view(np.uint8), mask.grid))
     segmentation.AddSegment(segment, segment_id)
     return segment_id
+
+
+def list_segments(node: Any) -> None:
+    """Add an empty segment for each structure that is to be drawn, with its name, color and terminology."""
+    for definition in definitions().values():
+        for side in (Side.RIGHT, Side.LEFT) if definition.listed else ():
+            structure = Structure(definition.id, side)
+            segment = _segment(definition.id, side, structure.title)
+            node.GetSegmentation().AddSegment(segment, structure.name)
+
+
+def _segment(structure_id: str, side: Side | None, name: str) -> Any:
+    segment = slicer.vtkSegment()
+    segment.SetName(name)
+    color = np.array(definitions()[structure_id].color) / 255.0
+    segment.SetColor(*(float(c) for c in color))
+    segment.SetTag("TerminologyEntry", terminology_entry(structure_id, side))
+    return segment
 
 
 def replace_voxels(node: Any, segment_id: str, mask: Mask) -> None:

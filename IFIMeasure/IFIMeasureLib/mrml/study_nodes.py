@@ -130,7 +130,10 @@ class StudyNodes(StudyRecord):
         """Say which structures are missing, and what cannot be measured for that; one sentence a line."""
         if self.segmentation is None:
             return "No segmentation is chosen: angles and lengths are measured from landmarks, spaces are not."
-        present = (parse_structure(name, "segment") for name in self.structures().values() if name)
+        named = {key: name for key, name in self.structures().items() if name}
+        present = (
+            parse_structure(name, "segment") for key, name in named.items() if study_segments.is_filled(self, key)
+        )
         return "\n".join(lacking_structures(present))
 
     def bones_stamp(self) -> object:
@@ -186,7 +189,7 @@ class StudyNodes(StudyRecord):
         result_nodes.show_results(self, study)
 
     def highlight(self, measurement_id: str | None, side: Side | None) -> None:
-        """Show one result thicker than the others; of these, only those drawn unasked stay visible. None for none."""
+        """Show one result thicker than the others; of these, only those labeled unasked are visible. None for none."""
         result_nodes.highlight(self, measurement_id, side)
 
     def result_node(self, measurement_id: str, side: Side | None) -> Any:

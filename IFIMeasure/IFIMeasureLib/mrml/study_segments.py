@@ -48,6 +48,13 @@ def structures_of(study: StudyRecord) -> dict[str, str]:
     }
 
 
+def is_filled(study: StudyRecord, segment_id: str) -> bool:
+    """Whether anything is drawn in a segment; a new segmentation lists those that are still to be drawn."""
+    segmentation = study.segmentation.GetSegmentation()
+    image = segmentation.GetSegment(segment_id).GetRepresentation(segmentation.GetSourceRepresentationName())
+    return image is not None and image.GetNumberOfPoints() > 0
+
+
 def guess_structure(segment: Any) -> str:
     """Return the structure that a segment's name or, failing that, its terminology means; empty where neither does."""
     structure = structure_from_name(segment.GetName() or "", names_known_unasked())

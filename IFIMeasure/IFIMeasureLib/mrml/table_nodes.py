@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from vtkmodules.vtkCommonCore import vtkStringArray
@@ -12,9 +13,11 @@ from ..present.rows import Rows
 from ..present.tables import follow_up_table, measurement_table, profile_table, summary_table
 from ..study.follow_up import Comparison
 from ..study.result import StudyResult
+from ..values import Side
 from .record import StudyRecord
 
 _TABLE = "vtkMRMLTableNode"
+_SIDES = [side.value for side in Side]
 
 
 def show_tables(study: StudyRecord, result: StudyResult) -> None:
@@ -25,6 +28,18 @@ def show_tables(study: StudyRecord, result: StudyResult) -> None:
         ("profile", profile_table(result)),
     ):
         fill_table(study.made(f"table_{role}", _TABLE, study.title(role)), rows)
+
+
+def saved_values(study: StudyRecord) -> dict[tuple[str, Side | None], float]:
+    """Return the values of a study as its table has them, by measurement and side (None for both), in their units."""
+    node = study.node("table_measurements")
+    found: dict[tuple[str, Side | None], float] = {}
+    for row in range(0 if node is None else node.GetNumberOfRows()):
+        table = node.GetTable()
+        key, side, value = (table.GetValueByName(row, name).ToString() for name in ("measurement", "side", "value"))
+        with contextlib.suppress(ValueError):  # those that were not taken have none
+            found[key, Side(side) if side in _SIDES else None] = float(value)
+    return found
 
 
 def write_follow_up(scene: Any, changes: Comparison) -> Any:

@@ -1,7 +1,8 @@
-"""What the views show: the study's layout, its plot and table, slices on a place, and the views of a saved scene."""
+"""What the views show: the study's layout with its plot, slices and cameras on a place, the views of a saved scene."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,23 @@ from ..measuring.registry import MEASUREMENTS
 from ..measuring.spaces import SPACES
 from ..study.result import StudyResult
 from ..values import Array, Measured, Side
+from .segment_surfaces import soften
 from .study_nodes import StudyNodes
 
 LAYOUT_ID = 47209
-"""Number of the custom layout; far from those of Slicer and of other extensions."""
+"""Number of the study's layout; far from those of Slicer and of other extensions."""
+
+SCENE_LAYOUT_ID = 47210
+"""Number of the layout that a scene of the command opens with, where this module is installed."""
+
+OPENS_ATTRIBUTE = "IFIMeasure.opens"
+"""Attribute of a study's record in a scene of the command, until the scene is opened."""
 
 CLICK_REACH_PIXELS = 10.0
 """A click no farther than this from a plotted point means that point."""
+
+VIEW_SHAPE = 1.1
+"""Width over height that 3D views have at least."""
 
 _SLICES = (
     ("Red", "Axial", "R", "#F34A33"),
@@ -28,28 +39,32 @@ _SLICES = (
 )
 
 
-def layout_description() -> str:
-    """Return the layout: three slices and 3D above, plot and table below."""
-    slices = "".join(
-        _view("vtkMRMLSliceNode", tag, orientation=plane, viewlabel=label, viewcolor=color)
-        for tag, plane, label, color in _SLICES
-    )
-    below = (
-        _view("vtkMRMLViewNode", "1", viewlabel="1")
-        + _view("vtkMRMLPlotViewNode", "PlotView1", viewlabel="P")
-        + _view("vtkMRMLTableViewNode", "TableView1", viewlabel="T")
-    )
-    rows = (
-        f'<item splitSize="600"><layout type="horizontal">{slices}</layout></item>'
-        f'<item splitSize="500"><layout type="horizontal" split="true">{below}</layout></item>'
-    )
-    return f'<layout type="vertical" split="true">{rows}</layout>'
+def layout_description(table: bool = False) -> str:
+    """Return the layout: three slices above, 3D and plot below; the panel has the numbers.
+
+    :param table: whether a table stands beside the plot, for a scene that is opened without the panel.
+    """
+    slices = [_view("vtkMRMLSliceNode", tag, label, plane, color) for tag, plane, label, color in _SLICES]
+    below = [_view("vtkMRMLViewNode", "1", "1"), _view("vtkMRMLPlotViewNode", "PlotView1", "P")]
+    if table:
+        below.append(_view("vtkMRMLTableViewNode", "TableView1", "T"))
+    rows = (_row(slices, "horizontal"), _row(below, "horizontal", split=True))
+    return _row(rows, "vertical", split=True)
 
 
-def _view(kind: str, tag: str, **properties: str) -> str:
-    """One view of a layout, in the application's XML."""
-    said = "".join(f'<property name="{key}" action="default">{value}</property>' for key, value in properties.items())
-    return f'<item><view class="{kind}" singletontag="{tag}">{said}</view></item>'
+def _row(items: Sequence[str], kind: str, split: bool = False) -> str:
+    """Views in a row (or column), all of one size; with a handle between them where ``split``."""
+    inside = "".join(f'<item splitSize="500">{item}</item>' for item in items)
+    handle = ' split="true"' if split else ""
+    return f'<layout type="{kind}"{handle}>{inside}</layout>'
+
+
+def _view(kind: str, tag: str, label: str, orientation: str = "", color: str = "") -> str:
+    wanted = {"orientation": orientation, "viewlabel": label, "viewcolor": color}
+    inside = "".join(
+        f'<property name="{name}" action="default">{value}</property>' for name, value in wanted.items() if value
+    )
+    return f'<view class="{kind}" singletontag="{tag}">{inside}</view>'
 
 
 def show_layout(scene: Any, nodes: StudyNodes | None) -> int | None:
@@ -66,6 +81,13 @@ def show_layout(scene: Any, nodes: StudyNodes | None) -> int | None:
     layout.SetViewArrangement(LAYOUT_ID)
     fill_views(scene, nodes)
     return None if before == LAYOUT_ID else before
+
+
+def fill_study_layout(scene: Any, nodes: StudyNodes) -> None:
+    """Keep the plot of the study's layout in step with the study, where that layout is shown."""
+    layout = scene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+    if layout is not None and layout.GetViewArrangement() == LAYOUT_ID:
+        fill_views(scene, nodes)
 
 
 def restore_layout(scene: Any, before: int) -> None:
@@ -126,10 +148,38 @@ def jump_slices(scene: Any, place_ras_mm: tuple[float, float, float]) -> None:
     slicer.vtkMRMLSliceNode.JumpAllSlices(scene, *place_ras_mm, slicer.vtkMRMLSliceNode.CenteredJumpSlice)
 
 
-def add_views(scene: Any, nodes: StudyNodes, study: StudyResult) -> None:
-    """Give a scene of one study the views that it opens with: slices and 3D on the narrowest space, plot and table.
+def look_at_place(scene: Any, place_ras_mm: Array) -> None:
+    """Let every slice view of a scene go through a point, with what else it shows where it is."""
+    place = [float(v) for v in place_ras_mm]
+    slicer.vtkMRMLSliceNode.JumpAllSlices(scene, *place, slicer.vtkMRMLSliceNode.OffsetJumpSlice)
 
-    The nodes carry the tags of 3D Slicer's own views, so that opening the scene sets those. For scenes without views.
+
+def show_volume(scene: Any, volume: Any) -> bool:
+    """Show a volume behind every slice view; returns whether another one was there."""
+    changed = False
+    for number in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode")):
+        shown = scene.GetNthNodeByClass(number, "vtkMRMLSliceCompositeNode")
+        if shown.GetBackgroundVolumeID() != volume.GetID():
+            shown.SetBackgroundVolumeID(volume.GetID())
+            changed = True
+    return changed
+
+
+def look_from_behind(scene: Any, corners_ras_mm: Array) -> None:
+    """Aim the cameras of all 3D views at a box (2, 3), from behind, so that all of it is in view."""
+    low, high = corners_ras_mm
+    points = np.array([[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])])
+    for number in range(scene.GetNumberOfNodesByClass("vtkMRMLCameraNode")):
+        camera = scene.GetNthNodeByClass(number, "vtkMRMLCameraNode")
+        _look_from_behind(camera, points)
+        camera.ResetClippingRange()
+
+
+def add_views(scene: Any, nodes: StudyNodes, study: StudyResult) -> None:
+    """Give a scene of one study the views that it opens with: slices on the narrowest space, bones in 3D, plot, table.
+
+    The nodes carry the tags of 3D Slicer's own views, so that opening the scene sets those. For scenes that have no
+    views yet.
     """
     bones = np.concatenate([mask.grid.corners() for hip in study.hips.values() for mask in hip.masks.values()])
     _add_slices(scene, nodes, study, bones)
@@ -150,12 +200,29 @@ def add_views(scene: Any, nodes: StudyNodes, study: StudyResult) -> None:
         if node is not None:
             getattr(selection, choose)(node.GetID())
     layout = _tagged(scene, "vtkMRMLLayoutNode", "vtkMRMLLayoutNode", "Layout")
-    # a layout of Slicer's own: the scene is also opened where this module is not installed. Its number alone is saved
-    number = slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpPlotTableView
+    # a layout of Slicer's own, of which the number alone is saved: the scene is also opened where this module is not
+    # installed. None has slices, 3D, plot and table; where the module is there, it puts the table beside them
+    number = slicer.vtkMRMLLayoutNode.SlicerLayoutConventionalPlotView
     if not layout.IsLayoutDescription(number):
         layout.AddLayoutDescription(number, layout_description())
     layout.SetViewArrangement(number)
+    nodes.record.SetAttribute(OPENS_ATTRIBUTE, "1")
     _show_in_3d(nodes.segmentation)
+    soften(nodes)
+
+
+def arrange_opened(scene: Any) -> None:
+    """Show the table, too, in a scene that the command has written, the first time it is opened."""
+    opened = [nodes for nodes in StudyNodes.all(scene) if nodes.record.GetAttribute(OPENS_ATTRIBUTE)]
+    layout = scene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+    if not opened or layout is None:
+        return
+    for nodes in opened:
+        nodes.record.RemoveAttribute(OPENS_ATTRIBUTE)
+    if not layout.IsLayoutDescription(SCENE_LAYOUT_ID):
+        layout.AddLayoutDescription(SCENE_LAYOUT_ID, layout_description(table=True))
+    layout.SetViewArrangement(SCENE_LAYOUT_ID)
+    fill_views(scene, opened[-1])
 
 
 def _add_slices(scene: Any, nodes: StudyNodes, study: StudyResult, bones: Array) -> None:
@@ -203,8 +270,9 @@ def _look_from_behind(camera: Any, points: Array) -> None:
     low, high = points.min(0), points.max(0)
     middle = 0.5 * (low + high)
     camera.SetFocalPoint(*middle)
-    away = 0.5 * float(np.linalg.norm(high - low)) / np.sin(np.radians(0.5 * camera.GetCamera().GetViewAngle()))
-    camera.SetPosition(middle[0], middle[1] - away, middle[2])
+    wide, deep, high = high - low  # views are wider than high; a little room is left around
+    away = 0.55 * max(high, wide / VIEW_SHAPE) / np.tan(np.radians(0.5 * camera.GetCamera().GetViewAngle()))
+    camera.SetPosition(middle[0], middle[1] - 0.5 * deep - away, middle[2])
     camera.SetViewUp(0.0, 0.0, 1.0)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -85,8 +86,12 @@ class Panel:
 
     def turn(self) -> None:
         """Let the event loop run until nothing is left to do."""
+        panel, end = self.widget.panel, time.monotonic() + 30.0
         for _ in range(3):
             APP.QtWidgets.QApplication.processEvents()
+        while panel.timer.active or panel.look.timer.active:
+            APP.QtWidgets.QApplication.processEvents()
+            assert time.monotonic() < end, "the panel does not come to rest"
 
     def choose_sample(self):
         nodes = add_sample(self.scene)
@@ -111,7 +116,7 @@ class Panel:
 
     @property
     def live(self):
-        return self.widget._live
+        return self.widget.panel.live
 
 
 def click(view, place):

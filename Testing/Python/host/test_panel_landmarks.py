@@ -167,7 +167,7 @@ def test_placing_walks_on_to_the_next_unplaced_landmark_and_escape_stops(placed)
     node.SetNthControlPointPosition(index, -100.0, -5.0, 20.0)  # what a click in a view does
     placed.turn()
     assert placed.state("greater_trochanter_tip", Side.LEFT) == "◆ by hand"
-    assert placed.widget.landmarkTable.chosen == (Side.LEFT, "quadratus_femur_superior")
+    assert placed.widget.panel.landmarks.chosen == (Side.LEFT, "quadratus_femur_superior")
     assert (
         node.GetNthControlPointLabel(node.GetControlPointPlacementStartIndex())
         == "Left quadratus femoris, femur, superior"
@@ -215,17 +215,17 @@ def test_choosing_a_landmark_explains_it_and_centers_the_slices(placed):
 def test_escape_stops_placing_and_points_inside_and_is_left_to_others_otherwise(placed):
     interaction = placed.scene.GetFirstNodeByClass("vtkMRMLInteractionNode")
     placed.choose("greater_trochanter_tip", Side.LEFT)
-    assert not placed.widget._escape.enabled
+    assert not placed.widget.panel.escape.enabled
     for button in (placed.ui.placeButton, placed.ui.insideButton):
         button.click()
-        assert placed.widget._escape.enabled
-        placed.widget._escape._raw.activated.emit()
+        assert placed.widget.panel.escape.enabled
+        placed.widget.panel.escape._raw.activated.emit()
         placed.turn()
         assert interaction.GetCurrentInteractionMode() == interaction.ViewTransform
-        assert not placed.ui.placeButton.checked and not placed.widget._escape.enabled
+        assert not placed.ui.placeButton.checked and not placed.widget.panel.escape.enabled
     placed.ui.placeButton.click()
     placed.ui.insideButton.click()  # the next click is for the muscle now
-    assert not placed.ui.placeButton.checked and placed.widget._escape.enabled
+    assert not placed.ui.placeButton.checked and placed.widget.panel.escape.enabled
 
 
 def test_a_point_that_is_nowhere_is_told_and_nothing_else_stands_in_the_way(placed):
@@ -240,10 +240,10 @@ def test_a_point_that_is_nowhere_is_told_and_nothing_else_stands_in_the_way(plac
         and placed.state("femoral_head_center", Side.LEFT) == "● from bones"
     )
     placed.choose("femoral_neck_center", Side.LEFT)
-    placed.widget.onJump()
+    placed.widget.panel.deeds.jump()
     assert "nothing to jump to" in placed.ui.howLabel.text
-    placed.widget.onDragStarted()
-    placed.widget.onDragEnded()
+    placed.widget.panel.observer._drag_started()
+    placed.widget.panel.observer._drag_ended()
     placed.ui.unsetButton.click()
     placed.turn()
     assert placed.ui.statusLabel.text == "" and placed.value("ifs_axial", Side.LEFT).endswith("mm")
@@ -276,7 +276,7 @@ def test_choosing_another_study_ends_placing_in_the_first(placed):
     placed.turn()
     interaction = placed.scene.GetFirstNodeByClass("vtkMRMLInteractionNode")
     assert interaction.GetCurrentInteractionMode() == interaction.ViewTransform
-    assert not placed.ui.placeButton.checked and not placed.widget._escape.enabled
+    assert not placed.ui.placeButton.checked and not placed.widget.panel.escape.enabled
     assert first.nodes.landmarks(Side.LEFT) == before
 
 

@@ -27,7 +27,7 @@ def test_a_folder_that_is_typed_is_left_as_it_is_typed(placed, tmp_path):
         placed.ui.exportFolderSelector.currentPath = typed
         placed.turn()
         assert placed.ui.exportFolderSelector.currentPath == typed
-    assert placed.widget._parameterNode.exportFolder == Path("/data/h")
+    assert placed.widget.panel.parameters.exportFolder == Path("/data/h")
     placed.leave()
     placed.enter()
     assert placed.ui.exportFolderSelector.currentPath == "/data/h"

@@ -13,7 +13,7 @@ from IFIMeasureLib.values import IFIMeasureError, Measured, Side
 
 
 def test_a_new_panel_says_what_to_do_and_offers_nothing_that_cannot_work(panel):
-    assert "Choose a segmentation" in panel.ui.statusLabel.text
+    assert "Choose a volume" in panel.ui.statusLabel.text
     for button in (panel.ui.placeFromBonesButton, panel.ui.placeButton, panel.ui.exportButton):
         assert not button.enabled
     assert panel.value("ifs_axial", Side.LEFT) == "–"
@@ -39,7 +39,7 @@ def test_place_from_bones_places_measures_and_shows(placed):
     tooltip = placed.ui.measurementTable.item(LINE["ifs_axial"], 2).toolTip()
     assert "below the published cutoff of 17 mm" in tooltip and "Torriani" in tooltip
     assert placed.value("neck_shaft_angle", Side.RIGHT).endswith("°")
-    assert placed.scene.GetFirstNodeByName("ifs_axial left") is not None
+    assert placed.scene.GetFirstNodeByName(f"IFS left {result.value:.1f} mm") is not None
 
 
 def test_a_segment_taken_for_something_else_is_said_in_place_and_measured_so(placed):

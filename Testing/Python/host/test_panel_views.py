@@ -15,13 +15,9 @@ def test_the_layout_is_shown_filled_and_given_back(placed):
     layout.SetViewArrangement(slicer.vtkMRMLLayoutNode.SlicerLayoutConventionalView)
     placed.ui.layoutButton.click()
     plot_view = placed.scene.GetSingletonNode("PlotView1", "vtkMRMLPlotViewNode")
-    table_view = placed.scene.GetSingletonNode("TableView1", "vtkMRMLTableViewNode")
     placed.ui.layoutButton.click()  # pressed twice it still knows the layout before
     description = layout.GetLayoutDescription(layout.GetViewArrangement())
-    assert all(
-        word in description
-        for word in ("Red", "Green", "Yellow", "vtkMRMLPlotViewNode", "vtkMRMLTableViewNode", "vtkMRMLViewNode")
-    )
+    assert all(word in description for word in ("Red", "Green", "Yellow", "vtkMRMLPlotViewNode", "vtkMRMLViewNode"))
     planes = {
         tag: placed.scene.GetSingletonNode(tag, "vtkMRMLSliceNode").GetOrientation()
         for tag in ("Red", "Yellow", "Green")
@@ -29,7 +25,6 @@ def test_the_layout_is_shown_filled_and_given_back(placed):
     assert planes == {"Red": "Axial", "Yellow": "Sagittal", "Green": "Coronal"}
     assert placed.scene.GetSingletonNode("1", "vtkMRMLViewNode") is not None
     assert plot_view.GetPlotChartNode() is placed.live.nodes.node("plot")
-    assert table_view.GetTableNode() is placed.live.nodes.node("table_summary")
     record = placed.live.nodes.record
     placed.ui.studySelector.setCurrentNode(None)
     placed.turn()
@@ -58,7 +53,7 @@ def test_clicks_in_slicers_own_slice_view_place_landmarks_one_after_the_other(pl
         view.click(x, y)
         assert placed.state(key, Side.LEFT) == "◆ by hand"
         assert placed.live.nodes.landmarks(Side.LEFT)[key].position_ras_mm == pytest.approx(expected, abs=0.01)
-    assert placed.widget.landmarkTable.chosen == (Side.LEFT, keys[2]) and placed.ui.placeButton.checked
+    assert placed.widget.panel.landmarks.chosen == (Side.LEFT, keys[2]) and placed.ui.placeButton.checked
     view.click(100, 100, "Right")  # stops
     assert not placed.ui.placeButton.checked
     assert placed.state(keys[2], Side.LEFT) == "○ not placed"
@@ -98,7 +93,7 @@ def test_a_landmark_taken_up_and_not_placed_anew_is_put_back(placed, view, way):
     placed.turn()
     assert placed.state("greater_trochanter_tip", Side.LEFT) == "○ not placed"
     if way == "escape":
-        placed.widget._escape._raw.activated.emit()
+        placed.widget.panel.escape._raw.activated.emit()
     elif way == "right click":
         view.click(220, 220, "Right")
     elif way == "button":
@@ -122,7 +117,7 @@ def test_a_landmark_unset_while_it_is_being_placed_stays_so(placed, view):
     placed.ui.placeButton.click()
     placed.ui.unsetButton.click()
     placed.turn()
-    placed.widget._escape._raw.activated.emit()
+    placed.widget.panel.escape._raw.activated.emit()
     placed.turn()
     assert placed.state("greater_trochanter_tip", Side.LEFT) == "○ not placed"
 

@@ -23,6 +23,7 @@ from IFIMeasureLib.mrml.study_nodes import StudyNodes  # noqa: E402
 from IFIMeasureLib.mrml.study_segments import guess_structure  # noqa: E402
 from IFIMeasureLib.mrml.views import add_views  # noqa: E402
 from IFIMeasureLib.mrml.volumes import add_volume  # noqa: E402
+from IFIMeasureLib.present.text import value_text  # noqa: E402
 from IFIMeasureLib.study.result import each_result  # noqa: E402
 from IFIMeasureLib.synthetic.phantom import Phantom  # noqa: E402
 from IFIMeasureLib.synthetic.sample import sample_grid  # noqa: E402
@@ -79,6 +80,12 @@ def test_lines_and_angles_measure_what_the_table_says(headless, study):
         if node is None:
             continue
         drawn = node.GetMeasurement("length" if definition.unit == "mm" else "angle")
+        assert (
+            not node.GetPropertiesLabelText()
+            and value_text(result.value, definition.decimals, definition.unit) in node.GetName()
+        )  # views say the value once, as tables do
+        drawn.SetEnabled(True)
+        node.UpdateAllMeasurements()
         # 0 means "not defined" to Slicer as well, and an angle drawn is without sign
         assert drawn.GetValueDefined() or abs(result.value) < 0.01, definition.id
         assert drawn.GetValue() == pytest.approx(abs(result.value), abs=1e-4), definition.id
@@ -156,7 +163,7 @@ def test_a_scene_opens_with_its_views_on_the_narrowest_space(headless, study, tm
         assert logic.GetSliceCompositeNode().GetBackgroundVolumeID() == back.volume.GetID()
     femora = [study.hips[side].masks["femur"].grid.corners()[:, 0] for side in Side]
     assert slices["Red"][1].GetFieldOfView()[0] > np.ptp(femora)  # both hips are in view
-    assert layout.GetViewArrangement() == layout.SlicerLayoutFourUpPlotTableView
+    assert layout.GetViewArrangement() == layout.SlicerLayoutConventionalPlotView
     assert again.scene.GetFirstNodeByClass("vtkMRMLPlotViewNode").GetPlotChartNodeID() == back.node("plot").GetID()
     assert (
         again.scene.GetFirstNodeByClass("vtkMRMLTableViewNode").GetTableNodeID() == back.node("table_summary").GetID()

@@ -128,6 +128,14 @@ class LayoutManager:
             self._plots.append(PlotWidget())
         return wanted
 
+    def resetSliceViews(self) -> None:
+        """Fit the slices to their views; the stand-in has none."""
+
+    def sliceViewNames(self) -> tuple[str, ...]:
+        return ()
+
+    threeDViewCount = 0
+
     def plotWidget(self, index: int) -> Any:
         return self._plots[index]
 
@@ -145,6 +153,12 @@ class Application:
 
     def layoutManager(self) -> Any:
         return self._layout_manager
+
+    def pauseRender(self) -> None:
+        """Draw nothing; the stand-in draws nothing anyway."""
+
+    def resumeRender(self) -> None:
+        """Draw again."""
 
     def processEvents(self) -> None:
         QtWidgets.QApplication.processEvents()

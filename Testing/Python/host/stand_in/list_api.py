@@ -21,8 +21,7 @@ QDateTimeEdit QDateEdit QAbstractScrollArea QPlainTextEdit QTextEdit QTextBrowse
 QScrollBar QProgressBar QAbstractItemView QTableView QTableWidget QTableWidgetItem QTreeView QTreeWidget
 QTreeWidgetItem QListView QListWidget QListWidgetItem QHeaderView QTabWidget QTabBar QStackedWidget QSplitter QMenu
 QAction QLayout QBoxLayout QVBoxLayout QHBoxLayout QGridLayout QFormLayout QLayoutItem QSpacerItem QSizePolicy QPixmap
-QImage QIcon QColor QBrush QPalette QFont QFontMetrics QCursor QPoint QSize QRect QCoreApplication QGuiApplication
-QApplication Qt
+QImage QIcon QColor QBrush QPalette QFont QFontMetrics QCursor QPoint QSize QRect QApplication Qt
 """.split()
 OTHER_CLASSES = """
 qMRMLWidget qMRMLNodeComboBox qMRMLPlotView ctkCollapsibleButton ctkPathLineEdit
@@ -37,7 +36,6 @@ ARGUMENTS = {
     "QKeyEvent": lambda qt: (6, 0, 0),
 }
 KEPT: list[Any] = []  # parents, which take their children with them
-SINGLE = ("QApplication", "QGuiApplication", "QCoreApplication")
 
 
 def members(cls: Any, made: Any) -> dict[str, Any]:
@@ -58,18 +56,14 @@ def members(cls: Any, made: Any) -> dict[str, Any]:
             value = getattr(made if made is not None else cls, name)
         except (AttributeError, ValueError):
             continue
-        if "<qt slot" in repr(value) or (
-            "PythonQt" in repr(type(value)) and callable(value) and name not in properties
-        ):
-            found["methods"].append(name)
-        elif "<qt signal" in repr(value) or isinstance(value, type):
+        if "<qt signal" in repr(value) or isinstance(value, type):
             continue
+        if callable(value):
+            found["methods"].append(name)
         elif name in properties:
             found["properties"][name] = bool(properties[name])
         elif isinstance(value, int):
             found["values"][name] = int(value)
-        elif callable(value):
-            found["methods"].append(name)
     return found
 
 
@@ -80,10 +74,7 @@ def main(qt: Any, others: dict[str, Any], path: str) -> None:
     for name in [*QT_CLASSES, *others]:
         cls = others.get(name) or getattr(qt, name)
         try:
-            if name in SINGLE:
-                made = qt.QApplication.instance() if name == "QApplication" else None
-            else:
-                made = cls(*ARGUMENTS.get(name, lambda qt: ())(qt))
+            made = None if name == "QApplication" else cls(*ARGUMENTS.get(name, lambda qt: ())(qt))
         except (TypeError, ValueError):
             made = None
         whole[name] = members(cls, made)

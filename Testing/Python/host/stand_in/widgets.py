@@ -173,7 +173,7 @@ class NodeComboBox(QtWidgets.QComboBox):
 class WidgetParent(QtWidgets.QWidget):
     """qSlicerScriptedLoadableModuleWidget."""
 
-    API_NAME = "qSlicerScriptedLoadableModuleWidget"
+    API_NAME = "QWidget"
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,0 +1,82 @@
+"""Bones in 3D: the surfaces of a study's segments, made one at a time so that the first are seen at once."""
+
+from __future__ import annotations
+
+import numpy as np
+import slicer
+
+from ..anatomy.structures import definitions, parse_structure
+from ..values import Array
+from .study_nodes import StudyNodes
+from .study_segments import is_filled
+
+_SURFACE = "Closed surface"
+_LABELS = "Binary labelmap"
+_SOFT_OPACITY = 0.35  # of muscles and tendons: the bones and the lines between them stay in view
+
+
+def segments_without_surface(nodes: StudyNodes) -> list[str]:
+    """Return the ids of the segments that are not empty and have no surface yet, bones first."""
+    if nodes.segmentation is None:
+        return []
+    segmentation = nodes.segmentation.GetSegmentation()
+    structures = nodes.structures()
+    waiting = [
+        key
+        for key in structures
+        if segmentation.GetSegment(key).GetRepresentation(_SURFACE) is None and is_filled(nodes, key)
+    ]
+    return sorted(waiting, key=lambda key: not _is_bone(structures[key]))
+
+
+def make_surface(nodes: StudyNodes, segment_id: str) -> None:
+    """Give a segment its surface, as smooth as its segmentation says, and show it in 3D."""
+    node = nodes.segmentation
+    segment = node.GetSegmentation().GetSegment(segment_id)
+    image = slicer.vtkOrientedImageData()
+    node.GetBinaryLabelmapRepresentation(segment_id, image)
+    alone, copy = slicer.vtkSegmentation(), slicer.vtkSegment()
+    alone.SetSourceRepresentationName(_LABELS)
+    for name in ("Smoothing factor", "Decimation factor", "Compute surface normals"):
+        alone.SetConversionParameter(name, node.GetSegmentation().GetConversionParameter(name))
+    copy.AddRepresentation(_LABELS, image)
+    alone.AddSegment(copy, segment_id)
+    alone.CreateRepresentation(_SURFACE)
+    segment.AddRepresentation(_SURFACE, copy.GetRepresentation(_SURFACE))
+    display = node.GetDisplayNode()
+    if display is not None:
+        display.SetVisibility3D(True)
+
+
+def soften(nodes: StudyNodes) -> None:
+    """Make muscles and tendons half transparent, where a person has not said otherwise."""
+    display = None if nodes.segmentation is None else nodes.segmentation.GetDisplayNode()
+    if display is None:
+        return
+    for key, structure in nodes.structures().items():
+        if not _is_bone(structure) and display.GetSegmentOpacity3D(key) == 1.0:
+            display.SetSegmentOpacity3D(key, _SOFT_OPACITY)
+
+
+def show_bone_segments(nodes: StudyNodes, visible: bool) -> None:
+    """Show or hide the bones' own surfaces, which lie where the colored ones do."""
+    display = None if nodes.segmentation is None else nodes.segmentation.GetDisplayNode()
+    if display is None:
+        return
+    for key, structure in nodes.structures().items():
+        if _is_bone(structure) and display.GetSegmentVisibility3D(key) != visible:
+            display.SetSegmentVisibility3D(key, visible)
+
+
+def extent_of_bones(nodes: StudyNodes) -> Array | None:
+    """Return the lowest and highest corner (2, 3) of what is segmented, RAS millimeter; None where nothing is."""
+    if nodes.segmentation is None:
+        return None
+    bounds = [0.0] * 6
+    nodes.segmentation.GetRASBounds(bounds)
+    corners = np.array(bounds).reshape(3, 2).T
+    return corners if bool((corners[1] > corners[0]).all()) else None
+
+
+def _is_bone(structure: str) -> bool:
+    return bool(structure) and definitions()[parse_structure(structure, "segment").id].bone
