@@ -274,7 +274,7 @@ class IFIMeasureLogic(ScriptedLoadableModuleLogic):
         return live
 
     def followUp(self, wcvPercent, together=True, progress=None):
-        """Compare the studies of the scene with the first one by date; returns the Comparison, kept as a table node, too.
+        """Compare the studies of the scene with the first by date; returns the Comparison, kept as a table node, too.
 
         :param together: whether muscles found in the images are found again in all studies together.
         """

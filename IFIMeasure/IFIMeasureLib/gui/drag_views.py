@@ -1,4 +1,4 @@
-"""Which views are drawn while a point is dragged: where drawing is slow, the one under the mouse, the others at rest."""
+"""Which views are drawn during a drag: where drawing is slow, the one under the mouse, and the others at rest."""
 
 from __future__ import annotations
 
