@@ -36,7 +36,7 @@ def source_headers(study: StudyResult) -> list[pydicom.Dataset]:
     if not files:
         raise IFIMeasureError(
             "DICOM results refer to the DICOM series that was measured, and there is none;"
-            " measure with a DICOM folder as IMAGE."
+            " measure with a DICOM folder as the image."
         )
     sources: list[pydicom.Dataset] = []
     for path in files:
@@ -45,7 +45,7 @@ def source_headers(study: StudyResult) -> list[pydicom.Dataset]:
         except (OSError, ValueError, pydicom.errors.InvalidDicomError):
             raise IFIMeasureError(
                 f"{path}: it is no DICOM file, and DICOM results refer to the series that was measured;"
-                " measure with a DICOM folder as IMAGE."
+                " measure with a DICOM folder as the image."
             ) from None
         for keyword in (
             "SOPInstanceUID",

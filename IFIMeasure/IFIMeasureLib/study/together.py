@@ -12,7 +12,7 @@ from ..values import IFIMeasureError, Side
 from .follow_up import Examination
 from .opened import OpenedStudy
 from .prepared import PreparedStudy, segment_muscles_together
-from .provenance import MuscleOrigin
+from .provenance import FOUND_IN_IMAGE, MuscleOrigin
 from .result import Progress, StudyResult
 
 
@@ -81,7 +81,7 @@ def _sides(origins: list[Mapping[Side, MuscleOrigin]]) -> tuple[list[str], list[
     notes, sides = [], []
     for side in Side:
         of = [origin.get(side) for origin in origins]
-        if all(o == "image" for o in of):
+        if all(o in FOUND_IN_IMAGE for o in of):
             sides.append(side)
         elif all(of):
             notes.append(

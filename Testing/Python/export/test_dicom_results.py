@@ -385,7 +385,7 @@ def test_sources_that_cannot_be_referred_to_get_one_sentence_and_nothing_is_writ
         )
         == 1
     )
-    assert "measure with a DICOM folder as IMAGE" in capsys.readouterr().err and not (tmp_path / "out").exists()
+    assert "measure with a DICOM folder as the image" in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
 def test_a_new_measurement_stands_in_the_report_with_its_own_unit(additions, sample, tmp_path):
