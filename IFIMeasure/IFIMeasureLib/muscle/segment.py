@@ -1,4 +1,4 @@
-"""Segmenting the quadratus femoris from landmarks and image, from a few contours, or out of a joint segment.
+"""Segmenting the quadratus femoris from landmarks and image.
 
 The muscle is a quadrilateral plate between ischium and femur. Its four attachment corners give a surface; the
 distance to it gives every voxel a prior, a mixture of Gaussians (muscle, and two kinds of surroundings) fitted
