@@ -9,10 +9,12 @@ import qt
 
 from ..anatomy.findings import FINDINGS, FindingDefinition, Findings, finding
 from ..mrml.study_nodes import StudyNodes
+from ..muscle.images import CONTRASTS
 from ..values import Side
 from .cells import SIDES, fit_columns, write_cell
 
-_CONTRASTS = ("", "t1", "t2fs", "water", "in-phase")  # in the order of the panel's list
+_CHOICES = ("", *CONTRASTS)
+"""What the panel's list offers, in its order: not said, or one of the contrasts."""
 
 
 class MuscleSection:
@@ -52,14 +54,16 @@ class MuscleSection:
     def show_choices(self, nodes: StudyNodes) -> None:
         """Show what was chosen for a study."""
         self._showing = True
-        self._ui.contrastComboBox.currentIndex = _CONTRASTS.index(nodes.contrast)
+        # a scene may hold a word that is none of them: measuring says so, and here nothing is chosen
+        said = nodes.contrast if nodes.contrast in _CHOICES else ""
+        self._ui.contrastComboBox.currentIndex = _CHOICES.index(said)
         self._ui.secondVolumeSelector.setCurrentNode(nodes.second_volume)
         self.findings.show(nodes.findings)
         self._showing = False
 
     def _contrast_changed(self, index: int = 0) -> None:
         if not self._showing:
-            self._on_contrast(_CONTRASTS[self._ui.contrastComboBox.currentIndex])
+            self._on_contrast(_CHOICES[self._ui.contrastComboBox.currentIndex])
 
     def _second_volume_changed(self, node: Any = None) -> None:
         if not self._showing:

@@ -120,6 +120,19 @@ def test_what_a_reader_found_is_kept_with_the_study_and_exported(placed, tmp_pat
     assert placed.live.nodes.findings == {}
 
 
+def test_an_unknown_contrast_in_a_scene_leaves_the_panel_at_work(placed):
+    record = placed.live.nodes.record
+    placed.ui.studySelector.setCurrentNode(None)
+    placed.turn()
+    record.SetParameter("contrast", "t9")
+    placed.ui.studySelector.setCurrentNode(record)
+    placed.turn()
+    assert placed.ui.contrastComboBox.currentIndex == 0
+    placed.ui.contrastComboBox.currentIndex = 1
+    placed.turn()
+    assert placed.live.nodes.contrast == "t1"
+
+
 def test_points_inside_and_outside_are_placed_in_lists_of_their_own(placed):
     placed.ui.outsideButton.click()
     interaction = placed.scene.GetFirstNodeByClass("vtkMRMLInteractionNode")
