@@ -86,16 +86,19 @@ def depth_inside(array: Array, spacing_mm: Array) -> Array:
     return np.asarray(inward - scipy.ndimage.distance_transform_edt(~array, sampling=spacing_mm))
 
 
-def resampled(mask: Mask, grid: Grid) -> Array:
-    """Return a mask on another grid: the voxels whose centers lie in one of the mask's voxels."""
+def resampled(mask: Mask, grid: Grid, half: bool = False) -> Array:
+    """Return a mask on another grid, (I, J, K) bool: the voxels whose centers lie in one of the mask's voxels.
+
+    :param half: whether those that lie at least half in the mask are taken instead (linear between its voxels).
+    """
     matrix = np.linalg.inv(mask.grid.affine) @ grid.affine
     inside = scipy.ndimage.affine_transform(
-        mask.array.astype(np.uint8),
+        mask.array.astype(np.float32 if half else np.uint8),
         matrix[:3, :3],
         matrix[:3, 3],
         output_shape=grid.shape,
-        order=0,
+        order=1 if half else 0,
         mode="constant",
         cval=0,
     )
-    return np.asarray(inside > 0)
+    return np.asarray(inside > 0.5)

@@ -15,6 +15,7 @@ import SimpleITK as sitk
 from ..images.grid import Grid
 from ..images.masks import Mask
 from ..values import Array, IFIMeasureError
+from .masks import resampled
 
 _STEP_MM = 2.0
 """Spacing of the distances that are compared."""
@@ -79,7 +80,9 @@ class _Surroundings:
 
 def _surroundings(mask: Mask, places: Array, reach_mm: float) -> _Surroundings:
     grid = Grid.covering(places.min(0) - reach_mm, places.max(0) + reach_mm, _STEP_MM)
-    image = sitk.GetImageFromArray(np.ascontiguousarray(_occupied(mask, grid).astype(np.uint8).transpose(2, 1, 0)))
+    image = sitk.GetImageFromArray(
+        np.ascontiguousarray(resampled(mask, grid, half=True).astype(np.uint8).transpose(2, 1, 0))
+    )
     image.SetSpacing([_STEP_MM] * 3)
     image.SetOrigin([float(v) for v in grid.affine[:3, 3]])
     distance = sitk.Clamp(
@@ -92,21 +95,6 @@ def _surroundings(mask: Mask, places: Array, reach_mm: float) -> _Surroundings:
     band = sitk.GetImageFromArray(np.ascontiguousarray(shown.astype(np.uint8).transpose(2, 1, 0)))
     band.CopyInformation(image)
     return _Surroundings(sitk.DiscreteGaussian(distance, 1.0), band)
-
-
-def _occupied(mask: Mask, grid: Grid) -> Array:
-    """Which voxels of a grid lie at least half in a mask, (I, J, K) bool."""
-    matrix = np.linalg.inv(mask.grid.affine) @ grid.affine
-    occupancy = scipy.ndimage.affine_transform(
-        mask.array.astype(np.float32),
-        matrix[:3, :3],
-        matrix[:3, 3],
-        output_shape=grid.shape,
-        order=1,
-        mode="constant",
-        cval=0.0,
-    )
-    return np.asarray(occupancy > 0.5)
 
 
 def _shown(mask: Mask, grid: Grid) -> Array:
