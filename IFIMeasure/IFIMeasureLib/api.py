@@ -26,7 +26,7 @@ from .present.follow_up_report import changes_parts
 from .present.rows import Rows
 from .present.summary import study_html
 from .present.tables import follow_up_table, measurement_table, profile_table, repeatability_table
-from .present.text import number_text, unit_text
+from .present.text import value_text
 from .study.asked import Asked, GivenFindings, GivenLabels, measured
 from .study.follow_up import DEFAULT_WCV_PERCENT, Comparison, Examination
 from .study.follow_up import follow_up as compared
@@ -102,14 +102,14 @@ class Study:
         definition = MEASUREMENTS.definition(measurement)
         if definition.paired:
             return self.result.paired[measurement]
-        measured = [*self.result.hips, *self.result.absent_sides]
-        have = ", ".join(repr(s.value) for s in measured)
+        have = ", ".join(repr(s.value) for s in (*self.result.hips, *self.result.absent_sides))
         if side is None or side == "both":
             raise IFIMeasureError(f"{measurement} is measured side by side; say which: there are {have}.")
         of = given_side(side)
-        if of not in measured:
+        result = self.result.result(measurement, of)
+        if result is None:
             raise IFIMeasureError(f"{measurement}: the {of.value} side was not asked for; there are {have}.")
-        return self.result.result(measurement, of) or NotMeasurable(self.result.absent_sides[of])
+        return result
 
     def save(
         self,
@@ -182,7 +182,7 @@ class Study:
             for side in self.result.hips:
                 result = self.result.result(definition.id, side)
                 if isinstance(result, Measured):
-                    value = f"{number_text(result.value, definition.decimals)}{unit_text(definition.unit)}"
+                    value = value_text(result.value, definition.decimals, definition.unit)
                     found.append(f"{definition.id} {side.value} {value}")
         return f"<Study {self._title()}: {', '.join(found) or 'no space measured'}>"
 

@@ -139,12 +139,15 @@ class Statement:
     below: bool | None = None
 
 
+def published(measurement: str, subject: Subject) -> list[ReferenceRow]:
+    """Return the published groups and cutoffs of a measurement that fit the subject, in the table's order."""
+    return [row for row in reference_rows() if row.measurement == measurement and row.applies_to(subject)]
+
+
 def statements(measurement: str, value_mm: float, subject: Subject) -> list[Statement]:
     """Compare a value with every published group that fits the subject."""
     result = []
-    for row in reference_rows():
-        if row.measurement != measurement or not row.applies_to(subject):
-            continue
+    for row in published(measurement, subject):
         if row.cutoff_mm is not None:
             result.append(_against_cutoff(value_mm, row, row.cutoff_mm))
         if row.mean_mm is not None and row.sd_mm and row.group == "control":

@@ -11,7 +11,7 @@ from ..anatomy.reference_values import statements
 from ..measuring.definition import Kind, MeasurementDefinition
 from ..present.text import value_text
 from ..study.result import StudyResult
-from ..values import Measured, Side
+from ..values import Measured, NotMeasurable, Side
 
 SIDES = (Side.RIGHT, Side.LEFT)
 """Order of the side columns: the patient's right on the left, as in an image."""
@@ -59,6 +59,4 @@ def describe(definition: MeasurementDefinition, side: Side | None, study: StudyR
 def why_not(definition: MeasurementDefinition, side: Side | None, study: StudyResult) -> str:
     """Return why a measurement was not taken."""
     result = study.result(definition.id, side)
-    if result is not None and not isinstance(result, Measured):
-        return result.reason
-    return study.absent_sides.get(side, _("not measured.")) if side is not None else _("not measured.")
+    return result.reason if isinstance(result, NotMeasurable) else _("not measured.")

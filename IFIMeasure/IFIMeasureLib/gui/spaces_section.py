@@ -8,7 +8,7 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 
-from ..anatomy.reference_values import Subject, reference_rows
+from ..anatomy.reference_values import Subject, published
 from ..measuring.registry import MEASUREMENTS
 from ..present.text import value_text
 from ..study.result import StudyResult
@@ -81,11 +81,7 @@ class SpacesSection:
         return button
 
     def _show_cutoffs(self, measurement_id: str, subject: Subject) -> None:
-        rows = [
-            row
-            for row in reference_rows()
-            if row.measurement == measurement_id and row.cutoff_mm is not None and row.applies_to(subject)
-        ]
+        rows = [row for row in published(measurement_id, subject) if row.cutoff_mm is not None]
         label = self._cutoffs[measurement_id]
         values = sorted({row.cutoff_mm for row in rows if row.cutoff_mm is not None})
         text = "–".join(f"{value:g}" for value in dict.fromkeys((values[0], values[-1]))) + " mm" if values else ""

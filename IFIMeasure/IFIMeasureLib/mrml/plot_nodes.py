@@ -9,7 +9,7 @@ import slicer
 from vtkmodules.vtkCommonCore import vtkDoubleArray
 from vtkmodules.vtkCommonDataModel import vtkTable
 
-from ..anatomy.reference_values import Subject, reference_rows
+from ..anatomy.reference_values import Subject, published
 from ..measuring.registry import MEASUREMENTS
 from ..measuring.spaces import SPACES, Space
 from ..study.result import StudyResult
@@ -91,8 +91,7 @@ def _band(study: StudyRecord, subject: Subject, left: float, right: float) -> An
 
 def _cutoff_band(subject: Subject) -> tuple[float, float]:
     """Lowest and highest published cutoff that fits the subject, millimeter."""
-    scored = {m.id for m in MEASUREMENTS if m.scored and m.space == _BAND_SPACE}
-    rows = [row for row in reference_rows() if row.measurement in scored and row.applies_to(subject)]
+    rows = [row for m in MEASUREMENTS if m.scored and m.space == _BAND_SPACE for row in published(m.id, subject)]
     cutoffs = [row.cutoff_mm for row in rows if row.cutoff_mm is not None]
     return (min(cutoffs), max(cutoffs)) if cutoffs else (0.0, 0.0)
 

@@ -154,15 +154,12 @@ def look_at_place(scene: Any, place_ras_mm: Array) -> None:
     slicer.vtkMRMLSliceNode.JumpAllSlices(scene, *place, slicer.vtkMRMLSliceNode.OffsetJumpSlice)
 
 
-def show_volume(scene: Any, volume: Any) -> bool:
-    """Show a volume behind every slice view; returns whether another one was there."""
-    changed = False
+def show_volume(scene: Any, volume: Any) -> None:
+    """Show a volume behind every slice view."""
     for number in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode")):
         shown = scene.GetNthNodeByClass(number, "vtkMRMLSliceCompositeNode")
         if shown.GetBackgroundVolumeID() != volume.GetID():
             shown.SetBackgroundVolumeID(volume.GetID())
-            changed = True
-    return changed
 
 
 def look_from_behind(scene: Any, corners_ras_mm: Array) -> None:

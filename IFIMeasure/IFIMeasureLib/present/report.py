@@ -5,7 +5,7 @@ It names no patient unless that is asked for. All text from outside is escaped.
 
 from __future__ import annotations
 
-from ..anatomy.reference_values import reference_rows
+from ..anatomy.reference_values import published, reference_rows
 from ..files.results import lps_point
 from ..measuring.definition import Kind, MeasurementDefinition
 from ..measuring.registry import MEASUREMENTS
@@ -132,7 +132,7 @@ def _beside_published_values(study: StudyResult) -> list[str]:
     for definition in MEASUREMENTS:
         results = {side: hip.results.get(definition.id) for side, hip in study.hips.items()}
         values = {side: of.value for side, of in results.items() if isinstance(of, Measured)}
-        rows = [row for row in reference_rows() if row.measurement == definition.id and row.applies_to(study.subject)]
+        rows = published(definition.id, study.subject)
         if definition.scored and values and rows:
             scales.append(figure_html(scale_picture(definition.id, values, rows)))
     return ["<h2>Beside published values</h2>" + "".join(scales), _citations(study)] if scales else []
@@ -165,10 +165,9 @@ def _profile(study: StudyResult) -> list[str]:
     """The spaces along the slices, with the first published cutoff that fits of each."""
     cutoffs: dict[str, float] = {}
     for definition in MEASUREMENTS:
-        for row in reference_rows():
-            if definition.space and row.measurement == definition.id and row.applies_to(study.subject):
-                if row.cutoff_mm:
-                    cutoffs.setdefault(definition.space, row.cutoff_mm)
+        for row in published(definition.id, study.subject):
+            if definition.space and row.cutoff_mm:
+                cutoffs.setdefault(definition.space, row.cutoff_mm)
     profile = profile_picture(study, cutoffs)
     return ["<h2>Along the slices</h2>" + figure_html(profile)] if profile is not None else []
 

@@ -18,7 +18,7 @@ from ..measuring.registry import MEASUREMENTS
 from ..study.result import HipResult, StudyResult
 from ..values import Array, Measured
 from .picture import Drawing, Picture, Point, gray_levels
-from .text import number_text, unit_text
+from .text import value_text
 
 _STEP_MM = 0.5
 """Width of a pixel."""
@@ -135,7 +135,7 @@ def _draw_distance(drawing: Drawing, window: _Window, definition: MeasurementDef
     for end in ends:
         drawing.circle(end, 2.6, style.color, stroke="black")
     place = (0.5 * (ends[0][0] + ends[1][0]), max(ends[0][1], ends[1][1]) + style.below)
-    value = f"{number_text(result.value, definition.decimals)}{unit_text(result.unit)}"
+    value = value_text(result.value, definition.decimals, result.unit)
     drawing.outlined_text(f"{definition.label} {value}", place, 15, "middle", style.color)
 
 

@@ -6,11 +6,11 @@ from ..anatomy.reference_values import statements
 from ..measuring.definition import MeasurementDefinition
 from ..measuring.registry import MEASUREMENTS
 from ..study.result import StudyResult
-from ..values import Measured, NotMeasurable, Result, Side
+from ..values import Measured, Side
 from .page import escaped, figure_html
 from .picture import Picture
 from .slices import axial_picture, side_levels
-from .text import number_text, unit_text
+from .text import value_text
 
 _CELL = 'style="text-align: left; vertical-align: top; padding: .2em .8em"'
 
@@ -43,10 +43,10 @@ def study_picture(study: StudyResult) -> Picture | None:
 
 
 def _value(study: StudyResult, definition: MeasurementDefinition, side: Side) -> str:
-    result: Result | None = study.result(definition.id, side)
+    result = study.result(definition.id, side)
     if isinstance(result, Measured):
         said = [s.text for s in statements(definition.id, result.value, study.subject) if s.kind == "cutoff"]
-        value = f"<b>{number_text(result.value, definition.decimals)}{escaped(unit_text(definition.unit))}</b>"
+        value = f"<b>{escaped(value_text(result.value, definition.decimals, definition.unit))}</b>"
         return value + "".join(f"<br>{escaped(text)}" for text in said)
-    reason = result.reason if isinstance(result, NotMeasurable) else study.absent_sides.get(side, "not asked for.")
+    reason = "not asked for." if result is None else result.reason
     return f"not measurable: {escaped(reason)}"

@@ -79,9 +79,14 @@ class StudyResult:
         return self if self.volume is None else replace(self, volume=replace(self.volume, files=files))
 
     def result(self, measurement_id: str, side: Side | None) -> Result | None:
-        """Return one result, or None where that side was not measured; ``side`` is None for one between both hips."""
+        """Return one result, or None where that side was not asked for.
+
+        :param side: None for a measurement between both hips.
+        """
         if measurement_id in self.paired:
             return self.paired[measurement_id]
+        if side in self.absent_sides:
+            return NotMeasurable(self.absent_sides[side])
         return self.hips[side].results[measurement_id] if side in self.hips else None
 
 

@@ -77,10 +77,6 @@ def measurement_rows(study: StudyResult) -> list[MeasurementRow]:
     rows = []
     for definition in MEASUREMENTS:
         for side in (None,) if definition.paired else Side:
-            if side in study.absent_sides:
-                absent = NotMeasurable(study.absent_sides[side])
-                rows.append(MeasurementRow(definition=definition, side=side, result=absent))
-                continue
             result = study.result(definition.id, side)
             if result is not None:
                 rows.append(_row(definition, side, result, study))
