@@ -46,8 +46,8 @@ class ExportSection:
     def show_folder(self, folder: pathlib.Path) -> None:
         """Show the folder. A binding would write back what is being typed, less its last slash."""
         if pathlib.Path(self._ui.exportFolderSelector.currentPath) != folder:
-            self._ui.exportFolderSelector.currentPath = str(folder)
+            self._ui.exportFolderSelector.currentPath = "" if folder == pathlib.Path() else str(folder)
 
-    def show_written(self, folder: pathlib.Path) -> None:
-        """Say where the files are."""
-        self._ui.exportLabel.text = _("Written to {folder}").format(folder=folder)
+    def show_written(self, folder: pathlib.Path | None) -> None:
+        """Say where the files of a study are; None where none were written."""
+        self._ui.exportLabel.text = "" if folder is None else _("Written to {folder}").format(folder=folder)

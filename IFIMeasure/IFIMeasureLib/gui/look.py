@@ -11,7 +11,9 @@ import slicer.util
 
 from ..mrml.hips import hip_place
 from ..mrml.live import LiveStudy
+from ..mrml.result_nodes import show_only
 from ..mrml.segment_surfaces import extent_of_bones, make_surface, segments_without_surface, soften
+from ..mrml.study_nodes import StudyNodes
 from ..mrml.views import look_at_place, look_from_behind, show_volume
 from ..values import Side
 
@@ -29,7 +31,6 @@ class Look:
         self._seen: tuple[str, ...] | None = None
         self._keeps_views = False
         self._live: LiveStudy | None = None
-        self._surfaced: Any = None
         self._parameters: Any = None
         self.timer = qt.QTimer()
         self.timer.setSingleShot(True)
@@ -45,14 +46,14 @@ class Look:
         nodes = live.nodes
         chosen = tuple("" if n is None else n.GetID() for n in (nodes.record, nodes.volume, nodes.segmentation))
         before, self._seen = self._seen, chosen
+        if before is None or chosen[0] != before[0]:
+            show_only(nodes, (other for other in StudyNodes.all(nodes.scene) if other.record is not nodes.record))
         if chosen != before and not self._keeps_views:
             self._show(new_bones=before is None or chosen[2] != before[2])
         self._keeps_views = False
         if segments_without_surface(nodes):
-            if nodes.segmentation is not self._surfaced:
-                self._surfaced = nodes.segmentation
-                soften(nodes)  # the first time: afterwards it is as a person wants it
             self.timer.start(0)
+        soften(nodes)
 
     def at_nothing(self) -> None:
         """There is no study."""

@@ -228,6 +228,7 @@ class Panel(slicer.util.VTKObservationMixin):
         live = self.live
         if live is None:
             self.look.at_nothing()
+            self.export.show_written(None)
             self._show(_("Choose a volume, and a segmentation of hip bones and femora where there is one."))
             return
         if self._announce_reading(live):
@@ -265,6 +266,7 @@ class Panel(slicer.util.VTKObservationMixin):
             self._follow(live)
             if live is not None:
                 chosen.volume, chosen.segmentation = live.nodes.volume, live.nodes.segmentation
+                self.export.show_written(None)
                 self.study.show_person(live.nodes)
                 self.muscle.show_choices(live.nodes)
         if live is None:

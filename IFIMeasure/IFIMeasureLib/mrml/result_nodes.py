@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from vtkmodules.vtkCommonDataModel import vtkVector3d
@@ -14,6 +15,7 @@ from ..study.result import StudyResult, each_result
 from ..values import Measured, Result, Side
 from .record import StudyRecord, space_color
 
+_HIDDEN = "IFIMeasure.hidden"  # attribute of what is not seen because another study is
 _BOTH_COLOR = (0.75, 0.75, 0.75)
 _CHOSEN_COLOR = (0.94, 0.89, 0.26)
 
@@ -34,6 +36,27 @@ def _is_seen(study: StudyRecord, definition: MeasurementDefinition, side: Side |
 def result_node(study: StudyRecord, measurement_id: str, side: Side | None) -> Any:
     """Return the line or angle of a result (side None for both hips), or None where there is none."""
     return study.node(f"result_{measurement_id}_{side.value if side else 'both'}")
+
+
+def show_only(shown: StudyRecord, others: Iterable[StudyRecord]) -> None:
+    """Show the points and lines of one study, and none of others."""
+    for study in others:
+        for role in _seen_roles(study):
+            display = study.node(role).GetDisplayNode()
+            if display is not None and display.GetVisibility():
+                display.SetVisibility(False)
+                study.node(role).SetAttribute(_HIDDEN, "1")
+    for role in _seen_roles(shown):
+        node = shown.node(role)
+        if node.GetAttribute(_HIDDEN) and node.GetDisplayNode() is not None:
+            node.GetDisplayNode().SetVisibility(True)
+            node.RemoveAttribute(_HIDDEN)
+
+
+def _seen_roles(study: StudyRecord) -> list[str]:
+    results = [f"result_{m.id}_{side}" for m in MEASUREMENTS for side in ("right", "left", "both")]
+    roles = ["landmarks_right", "landmarks_left", "strokes_inside", "strokes_outside", *results]
+    return [role for role in roles if study.node(role) is not None]
 
 
 def highlight(study: StudyRecord, measurement_id: str | None, side: Side | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import slicer
+from vtkmodules.vtkCommonCore import reference
 
 from ..anatomy.structures import definitions, parse_structure
 from ..values import Array
@@ -12,6 +13,7 @@ from .study_segments import is_filled
 
 _SURFACE = "Closed surface"
 _LABELS = "Binary labelmap"
+_SOFTENED = "IFIMeasure.softened"  # tag of a segment that was made half transparent
 _SOFT_OPACITY = 0.35  # of muscles and tendons: the bones and the lines between them stay in view
 
 
@@ -49,13 +51,16 @@ def make_surface(nodes: StudyNodes, segment_id: str) -> None:
 
 
 def soften(nodes: StudyNodes) -> None:
-    """Make muscles and tendons half transparent, where a person has not said otherwise."""
+    """Make muscles and tendons half transparent, once each: afterwards they are as a person wants them."""
     display = None if nodes.segmentation is None else nodes.segmentation.GetDisplayNode()
     if display is None:
         return
     for key, structure in nodes.structures().items():
-        if not _is_bone(structure) and display.GetSegmentOpacity3D(key) == 1.0:
-            display.SetSegmentOpacity3D(key, _SOFT_OPACITY)
+        segment, tag = nodes.segmentation.GetSegmentation().GetSegment(key), reference("")
+        if not _is_bone(structure) and is_filled(nodes, key) and not segment.GetTag(_SOFTENED, tag):
+            segment.SetTag(_SOFTENED, "1")
+            if display.GetSegmentOpacity3D(key) == 1.0:
+                display.SetSegmentOpacity3D(key, _SOFT_OPACITY)
 
 
 def show_bone_segments(nodes: StudyNodes, visible: bool) -> None:

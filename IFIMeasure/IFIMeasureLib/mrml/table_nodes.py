@@ -28,6 +28,8 @@ def show_tables(study: StudyRecord, result: StudyResult) -> None:
         ("profile", profile_table(result)),
     ):
         fill_table(study.made(f"table_{role}", _TABLE, study.title(role)), rows)
+    # names stay in view beside both sides, however narrow the table is shown
+    study.node("table_summary").SetUseFirstColumnAsRowHeader(True)
 
 
 def saved_values(study: StudyRecord) -> dict[tuple[str, Side | None], float]:
@@ -60,5 +62,6 @@ def fill_table(node: Any, rows: Rows) -> None:
             array.InsertNextValue(cell_text(row[column]))
         table.AddColumn(array)
     node.SetAndObserveTable(table)
+    node.SetUseColumnTitleAsColumnHeader(True)
     for column, description in rows.descriptions.items():
         node.SetColumnDescription(column, description)

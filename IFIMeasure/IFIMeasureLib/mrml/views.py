@@ -42,14 +42,16 @@ _SLICES = (
 def layout_description(table: bool = False) -> str:
     """Return the layout: three slices above, 3D and plot below; the panel has the numbers.
 
-    :param table: whether a table stands beside the plot, for a scene that is opened without the panel.
+    :param table: whether a table stands beside the plot (and 3D above), for a scene that is opened without the panel.
     """
     slices = [_view("vtkMRMLSliceNode", tag, label, plane, color) for tag, plane, label, color in _SLICES]
-    below = [_view("vtkMRMLViewNode", "1", "1"), _view("vtkMRMLPlotViewNode", "PlotView1", "P")]
+    in_3d, plot = _view("vtkMRMLViewNode", "1", "1"), _view("vtkMRMLPlotViewNode", "PlotView1", "P")
     if table:
-        below.append(_view("vtkMRMLTableViewNode", "TableView1", "T"))
-    rows = (_row(slices, "horizontal"), _row(below, "horizontal", split=True))
-    return _row(rows, "vertical", split=True)
+        above, below = [*slices, in_3d], [plot, _view("vtkMRMLTableViewNode", "TableView1", "T")]
+    else:
+        above, below = slices, [in_3d, plot]
+    above_row = _row(above, "horizontal", split=table)
+    return _row((above_row, _row(below, "horizontal", split=True)), "vertical", split=True)
 
 
 def _row(items: Sequence[str], kind: str, split: bool = False) -> str:
@@ -185,8 +187,8 @@ def add_views(scene: Any, nodes: StudyNodes, study: StudyResult) -> None:
     camera = scene.AddNewNodeByClass("vtkMRMLCameraNode", "Default Scene Camera")
     camera.SetLayoutName("1")
     _look_from_behind(camera, bones)
-    _tagged(scene, "vtkMRMLPlotViewNode", "PlotView1", "PlotView1")
-    _tagged(scene, "vtkMRMLTableViewNode", "TableView1", "TableView1")
+    _tagged(scene, "vtkMRMLPlotViewNode", "PlotView1", "PlotView1").SetLayoutLabel("P")
+    _tagged(scene, "vtkMRMLTableViewNode", "TableView1", "TableView1").SetLayoutLabel("T")
     fill_views(scene, nodes)
     selection = _tagged(scene, "vtkMRMLSelectionNode", "Singleton", "Selection")
     for node, choose in (
@@ -234,9 +236,10 @@ def _add_slices(scene: Any, nodes: StudyNodes, study: StudyResult, bones: Array)
     place = np.mean(min(drawn, key=lambda space: space.value).points_ras_mm, axis=0) if drawn else middle
     slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(scene, True)
     size = np.ptp(bones, axis=0) + 30.0
-    for (tag, plane, label, _), across in zip(_SLICES, (2, 0, 1)):
+    for (tag, plane, label, color), across in zip(_SLICES, (2, 0, 1)):
         view = _tagged(scene, "vtkMRMLSliceNode", tag, tag)
         view.SetLayoutLabel(label)
+        view.SetLayoutColor(*(int(color[n : n + 2], 16) / 255.0 for n in (1, 3, 5)))
         view.SetOrientation(plane)
         wide = float(np.delete(size, across).max())  # the application fits it to the shape of its view
         view.SetDimensions(500, 500, 1)
