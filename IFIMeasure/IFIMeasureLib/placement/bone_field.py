@@ -21,7 +21,6 @@ _OUTSIDE_MM = -50.0
 _MOST_SECTIONS = 200
 """How many axial sections are kept."""
 
-_CROSS = scipy.ndimage.generate_binary_structure(2, 1)
 
 
 class Section(NamedTuple):
@@ -118,7 +117,7 @@ class BoneField:
                 break
         if chosen is None:
             return None
-        chosen = scipy.ndimage.binary_dilation(chosen, _CROSS)
+        chosen = scipy.ndimage.binary_dilation(chosen)
         i, j = np.nonzero(chosen)
         if self._crosses_border(origin + offsets[i, None] * u + offsets[j, None] * v):
             return None
@@ -171,7 +170,7 @@ def _axes_across(normal: Array) -> tuple[Array, Array]:
 
 def _nearest_piece(inside: Array) -> Array | None:
     """The connected piece of a square (N, N) bool that lies nearest to its middle; None where it is empty."""
-    labels, count = scipy.ndimage.label(inside, _CROSS)
+    labels, count = scipy.ndimage.label(inside)
     if not count:
         return None
     middle = len(labels) // 2
