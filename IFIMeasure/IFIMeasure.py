@@ -339,7 +339,7 @@ class IFIMeasureLogic(ScriptedLoadableModuleLogic):
         if "dicom" in formats and result.volume is not None:
             result = result.of_files(self.dicomFiles(live.nodes.volume))
         changes = None if wcvPercent is None else self.changes(live, wcvPercent, progress)
-        with written_whole(folder) as beside:
+        with written_whole(folder, replace) as beside:
             say = progress or (lambda text: None)
             write_outputs(result, beside, live.nodes.name, say, formats, changes=changes)
         logging.info("IFIMeasure exported %s to %s", live.nodes.name, folder)

@@ -144,7 +144,7 @@ class Study:
             names = [of.name if isinstance(of, Study) else of for of in before]
             options = {**result.provenance.options, **kept_options({"earlier": names})}
             result = replace(result, provenance=replace(result.provenance, options=options))
-        with whole.written_whole(path) as beside:
+        with whole.written_whole(path, force) as beside:
             study_files.write_outputs(
                 result,
                 beside,
@@ -163,6 +163,7 @@ class Study:
         this = "this study"
         before = [_visit(of, None, f"earlier study {number}").examination for number, of in enumerate(earlier, 1)]
         changes = compared([*before, Examination.of_study(self.result, this)])
+        changes.warnings.extend(_remarks(earlier))
         last = changes.examinations[-1]
         if last.name != this:
             raise IFIMeasureError(
@@ -227,7 +228,7 @@ class Changes:
         """
         path = given_path(folder, "folder")
         whole.refuse_overwriting(path, force, FOLLOW_UP_FILES)
-        with whole.written_whole(path, FOLLOW_UP_FILES) as beside:
+        with whole.written_whole(path, force, FOLLOW_UP_FILES) as beside:
             write_changes(self.result, self._studies, beside)
         return path
 
@@ -268,7 +269,7 @@ class Repeatability:
         """
         where, table = given_path(path, "path"), self.rows()
         whole.refuse_existing(where, force)
-        whole.write_file_whole(where, csv_text(table.columns, table))
+        whole.write_file_whole(where, csv_text(table.columns, table), force)
         return where
 
     def __repr__(self) -> str:
@@ -423,11 +424,13 @@ def follow_up(
         for number, (of, day) in enumerate(zip(given, days), 1)
     ]
     changes = compared([visit.examination for visit in visits], wcv, own)  # refuses before anything long begins
+    remarks = _remarks(given)
     if not together:
+        changes.warnings.extend(remarks)
         return Changes(changes)
     found = found_together(visits, progress or _silent)
     changes = compared(found.examinations, wcv, own)
-    changes.warnings.extend(found.notes)
+    changes.warnings.extend((*found.notes, *remarks))
     return Changes(changes, found.studies)
 
 
@@ -460,6 +463,11 @@ def _each(studies: Study | PathLike | Iterable[Study | PathLike]) -> list[Study 
         if not isinstance(of, Study) and not is_path(of):
             raise IFIMeasureError(f"studies: one is of type {type(of).__name__}; give studies, or folders of them.")
     return each
+
+
+def _remarks(studies: Iterable[Study | PathLike]) -> list[str]:
+    """What stands against taking folders of studies as they are."""
+    return [text for of in studies if not isinstance(of, Study) for text in reopen.remarks_on_kept(Path(of))]
 
 
 def _text(given: str | None, argument: str) -> str:

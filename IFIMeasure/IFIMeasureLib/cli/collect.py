@@ -40,10 +40,10 @@ def run(options: argparse.Namespace) -> int:
     from ..export.whole import refuse_existing
 
     refuse_existing(options.output, options.force)
-    count, left_out = write_collected(options.folders, options.output, options.long)
-    for sentence in left_out[:20]:
+    count, remarks = write_collected(options.folders, options.output, options.long, options.force)
+    for sentence in remarks[:20]:
         print(f"  {sentence}", file=sys.stderr)
-    if len(left_out) > 20:
-        print(f"  … and {len(left_out) - 20} more.", file=sys.stderr)
+    if len(remarks) > 20:
+        print(f"  … and {len(remarks) - 20} more.", file=sys.stderr)
     print(f"{count} {'study' if count == 1 else 'studies'} in {options.output}.")
     return 0

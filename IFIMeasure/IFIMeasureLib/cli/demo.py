@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     folder: Path = options.output
     whole.refuse_overwriting(folder, options.force)
     phantom = Phantom(seed=options.seed)
-    with whole.written_whole(folder) as beside:
+    with whole.written_whole(folder, options.force) as beside:
         dicom, segmentation = write_sample_study(beside / "sample", phantom, say=say)
         study = measure(segmentation, dicom, progress=say)
         study.result = _with_seed(study.result, options.seed)

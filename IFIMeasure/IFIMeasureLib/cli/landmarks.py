@@ -33,6 +33,6 @@ def run(options: argparse.Namespace) -> int:
         )
     refuse_existing(path, options.force)
     document = markups_document({side: empty_landmarks() for side in Side.parse(options.side)}, "IFI landmarks")
-    write_file_whole(path, json.dumps(document, indent=1) + "\n")
+    write_file_whole(path, json.dumps(document, indent=1) + "\n", options.force)
     print(f"{path}: drop it into 3D Slicer and place the points; what you do not place is placed automatically.")
     return 0

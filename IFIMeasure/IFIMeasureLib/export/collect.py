@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..anatomy.findings import FINDINGS
+from ..files.exchange import restore
 from ..files.results import SavedStudy, read_study
 from ..measuring.registry import MEASUREMENTS
 from ..present.csv_text import write_rows
@@ -24,6 +25,8 @@ from ..present.tables import (
 )
 from ..study.provenance import Provenance
 from ..values import IFIMeasureError, Measured, Side
+from .mixture import remarks_on
+from .whole import file_written_whole
 from .workbook import write_workbook
 
 _ABOUT: dict[str, str] = {
@@ -38,6 +41,10 @@ _ABOUT: dict[str, str] = {
     "spacing_mm": "Distance between voxels along its axes, millimeter.",
     "version": "Version of IFIMeasure that measured.",
 }
+
+_LARGEST_CHECKED = 1 << 24
+"""Bytes of the largest file whose checksum is compared: thousands of studies hold large scenes."""
+
 
 _ABOUT_NUMBERS = ("age_years", "height_m", "weight_kg")
 
@@ -111,6 +118,7 @@ def find_studies(folders: Iterable[Path]) -> Iterator[Path]:
     :raises IFIMeasureError: where a folder does not exist or holds none.
     """
     for folder in folders:
+        restore(folder)
         if not folder.is_dir():
             raise IFIMeasureError(
                 f"{folder}: there is no such folder;"
@@ -118,7 +126,7 @@ def find_studies(folders: Iterable[Path]) -> Iterator[Path]:
             )
         any_found = False
         for where, below, files in os.walk(folder):
-            below[:] = sorted(name for name in below if not name.startswith("."))  # hidden: half-written ones
+            below[:] = sorted(_restored(where, below))
             if "study.json" in files:
                 any_found = True
                 yield Path(where) / "study.json"
@@ -128,15 +136,24 @@ def find_studies(folders: Iterable[Path]) -> Iterator[Path]:
             )
 
 
-def write_collected(folders: Sequence[Path], path: Path, long: bool) -> tuple[int, list[str]]:
+def _restored(where: str, below: list[str]) -> set[str]:
+    """Names of the folders in a folder but hidden ones; those that a killed run had put aside are put back."""
+    for name in below:
+        if name.startswith(".") and name.endswith(".partial"):
+            restore(Path(where, name[1 : -len(".partial")]))
+    return {entry.name for entry in os.scandir(where) if entry.is_dir() and not entry.name.startswith(".")}
+
+
+def write_collected(folders: Sequence[Path], path: Path, long: bool, force: bool) -> tuple[int, list[str]]:
     """Write one table over many studies: CSV, TSV, Excel workbook or Parquet, by the file's name.
 
     :param long: one row a measurement instead of one a study.
-    :returns: number of studies, and a sentence for each that was left out because it is damaged.
+    :param force: whether a file that is there may be replaced.
+    :returns: number of studies, and a sentence for each that was left out because it is damaged, or was changed.
     :raises IFIMeasureError: where nothing is found, the kind of file is not known, or the library for it is absent.
     """
     columns = long_columns() if long else wide_columns()
-    left_out: list[str] = []
+    remarks: list[str] = []
     count = 0
 
     def rows() -> Iterator[Cells]:
@@ -144,24 +161,23 @@ def write_collected(folders: Sequence[Path], path: Path, long: bool) -> tuple[in
         for file in find_studies(folders):
             try:
                 saved = read_study(file)
+                remarks.extend(remarks_on(file.parent, saved, _LARGEST_CHECKED))
                 name = file.parent.as_posix()
                 found = long_rows(saved, name) if long else [wide_row(saved, name)]
             except IFIMeasureError as error:
-                left_out.append(f"Left out: {error}")
+                remarks.append(f"Left out: {error}")
                 continue
             count += 1
             yield from found
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.partial")
-    try:
-        _WRITERS.get(path.suffix.lower(), _refuse)(beside, columns, number_columns(long), rows())
+    write = _WRITERS.get(path.suffix.lower())
+    if write is None:
+        raise IFIMeasureError(f"{path.name}: the table is a .csv, .tsv, .xlsx or .parquet file; name it so.")
+    with file_written_whole(path, force) as beside:
+        write(beside, columns, number_columns(long), rows())
         if not count:
-            raise IFIMeasureError(" ".join(left_out[:3]))
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-    return count, left_out
+            raise IFIMeasureError(" ".join(remarks[:3]))
+    return count, remarks
 
 
 _Rows = Iterator[Cells]
@@ -169,11 +185,6 @@ _Rows = Iterator[Cells]
 _Columns = dict[str, str]
 
 _Types = dict[str, type]
-
-
-def _refuse(path: Path, columns: _Columns, numbers: _Types, rows: _Rows) -> None:
-    name = path.name.removeprefix(".").removesuffix(".partial")
-    raise IFIMeasureError(f"{name}: the table is a .csv, .tsv, .xlsx or .parquet file; name it so.")
 
 
 def _write_csv(path: Path, columns: _Columns, numbers: _Types, rows: _Rows, separator: str = ",") -> None:

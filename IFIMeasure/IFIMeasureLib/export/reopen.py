@@ -10,6 +10,7 @@ from typing import Any
 from ..anatomy.landmarks import LandmarkSet
 from ..files.dicom_series import read_series, scan_folder
 from ..files.dicom_study import study_of
+from ..files.exchange import restore
 from ..files.images import read_volume
 from ..files.markups import read_landmarks
 from ..files.results import SavedStudy, read_study
@@ -22,6 +23,7 @@ from ..study.prepared import PreparedStudy
 from ..study.provenance import Provenance
 from ..study.structures import resolve_structures
 from ..values import IFIMeasureError, Side
+from .mixture import edited_landmarks, refuse_mixture, remarks_on
 
 STUDY, SEGMENTATION, SCENE, DICOM = "study.json", "segmentation.seg.nrrd", "scene.mrb", "segmentation.dcm"
 """Files of a folder of results that a study can be opened from: the first two together, else one of the others."""
@@ -39,6 +41,7 @@ def reopen(
     :raises IFIMeasureError: where there is no study, or what is needed to measure it again is missing; one sentence.
     """
     folder = path.parent if path.name == STUDY else path
+    restore(folder)
     if not folder.is_dir():
         return _of_scene(folder, image, name, say) if _is_scene(folder) else _of_dicom(folder, image, say)
     if (folder / STUDY).exists() and (folder / SEGMENTATION).exists():
@@ -59,13 +62,25 @@ def kept_study(path: Path) -> SavedStudy:
     :param path: as :func:`reopen`.
     :raises IFIMeasureError: as :func:`reopen`.
     """
+    restore(path.parent if path.name == STUDY else path)
     file = path / STUDY if path.is_dir() else path
     if file.name == STUDY and (file.exists() or not path.is_dir()):
-        return read_study(file)
+        saved = read_study(file)
+        refuse_mixture(file.parent, saved)
+        return saved
     dicom = path / DICOM if path.is_dir() else path
     if dicom.exists() and not _is_scene(dicom):
         return _study_of_dicom(dicom)
     return saved_study(reopen(path).measure())
+
+
+def remarks_on_kept(path: Path) -> list[str]:
+    """Return what stands against taking a kept study as it is, a sentence each: files of another run, changes by hand.
+
+    :param path: as :func:`reopen`, after :func:`kept_study` has read it.
+    """
+    file = path / STUDY if path.is_dir() else path
+    return remarks_on(file.parent, read_study(file)) if file.name == STUDY and file.exists() else []
 
 
 def _is_scene(path: Path) -> bool:
@@ -74,11 +89,15 @@ def _is_scene(path: Path) -> bool:
 
 def _of_folder(folder: Path, image: Path | None, say: Callable[[str], None]) -> OpenedStudy:
     saved = read_study(folder / STUDY)
-    landmarks = dict(saved.landmarks)
+    refuse_mixture(folder, saved)
+    landmarks, notes = dict(saved.landmarks), remarks_on(folder, saved)
     for side in saved.sides:
         points = folder / f"landmarks_{side.value}.mrk.json"
         if points.exists():  # a person may have placed more of them since
-            landmarks.update(read_landmarks(points))
+            found = read_landmarks(points)
+            notes += [edited_landmarks(saved.landmarks[of], found[of], of) for of in found if of in saved.landmarks]
+            landmarks.update(found)
+    saved = replace(saved, notes=(*saved.notes, *filter(None, notes)))
     return _opened(saved, folder / STUDY, folder / SEGMENTATION, landmarks, image, say)
 
 

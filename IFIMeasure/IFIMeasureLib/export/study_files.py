@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from ..files.checksums import sha256_of_file
+from ..files.checksums import checksum_of_content, sha256_of_file
 from ..files.images import write_volume
 from ..images.masks import Volume
 from ..muscle.images import fat_fraction_map
@@ -76,6 +76,7 @@ def write_outputs(
         _write_workbook(study, folder / "measurements.xlsx", changes)
     outputs = {p.name: sha256_of_file(p) for p in sorted(folder.iterdir()) if p.is_file()}
     document = {**study_document(study), "outputs": outputs}
+    document["checksum"] = checksum_of_content(document)
     (folder / "study.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

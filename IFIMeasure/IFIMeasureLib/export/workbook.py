@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Iterable, Mapping, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +24,23 @@ def write_workbook(path: Path, sheets: Mapping[str, tuple[Sequence[str], Iterabl
     """
     try:
         from openpyxl import Workbook
-        from openpyxl.cell import WriteOnlyCell
-        from openpyxl.styles import Font
-        from openpyxl.utils import get_column_letter
     except ImportError:
         raise IFIMeasureError(
             "An Excel workbook needs the package openpyxl, which is not installed; install it, or write .csv."
         ) from None
-    book = Workbook(write_only=True)
+    with _temporary_files_in(path.parent):
+        book = Workbook(write_only=True)
+        _fill(book, sheets)
+        content = io.BytesIO()  # a full disk is then told by the system, not amid openpyxl's own clearing up
+        book.save(content)
+    path.write_bytes(content.getbuffer())
+
+
+def _fill(book: Any, sheets: Mapping[str, tuple[Sequence[str], Iterable[Cells]]]) -> None:
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.styles import Font
+    from openpyxl.utils import get_column_letter
+
     for name, (columns, rows) in sheets.items():
         sheet = book.create_sheet(name)
         sheet.freeze_panes = "B2"
@@ -50,9 +61,17 @@ def write_workbook(path: Path, sheets: Mapping[str, tuple[Sequence[str], Iterabl
             if number > _MOST_ROWS:
                 raise IFIMeasureError("An Excel sheet holds no more than 1,048,576 rows; write .csv or .parquet.")
             sheet.append([cell(row[column]) for column in columns])
-    content = io.BytesIO()  # a full disk is then told by the system, not amid openpyxl's own clearing up
-    book.save(content)
-    path.write_bytes(content.getbuffer())
+
+
+@contextlib.contextmanager
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    """Let libraries keep what they write meanwhile there, not in the system's temporary folder."""
+    before = tempfile.tempdir
+    tempfile.tempdir = str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 def schema_text(columns: Mapping[str, str]) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 
 def sha256_of_file(path: Path) -> str:
@@ -26,3 +28,9 @@ def sha256_of_files(files: Sequence[Path]) -> str:
     if len(each) == 1 or not any(each):
         return each[0] if each else ""
     return hashlib.sha256(b"".join(bytes.fromhex(one) for one in each)).hexdigest()
+
+
+def checksum_of_content(document: Mapping[str, Any]) -> str:
+    """Return the checksum of JSON content but its own key ``checksum``, however it is laid out in a file."""
+    content = {key: value for key, value in document.items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

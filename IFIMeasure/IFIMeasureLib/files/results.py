@@ -28,6 +28,7 @@ from ..anatomy.landmarks import (
 from ..anatomy.reference_values import Subject
 from ..images.grid import LPS_TO_RAS, Grid
 from ..values import IFIMeasureError, Measured, NotMeasurable, Result, Side
+from .checksums import checksum_of_content
 from .results_0_1 import as_version_2
 
 FORMAT = "IFIMeasure study"
@@ -103,6 +104,8 @@ class SavedStudy:
     :param date: of the examination, ISO 8601; empty where it is not known.
     :param grid: that it was measured on, RAS.
     :param landmarks: final ones of each side that was measured.
+    :param outputs: checksums of the files that were written with it, by name.
+    :param altered: whether its document was changed since it was written.
     """
 
     provenance: Mapping[str, Any]
@@ -117,6 +120,8 @@ class SavedStudy:
     muscle_sections: tuple[SectionRow, ...]
     fat_histogram: tuple[HistogramRow, ...]
     landmarks: Mapping[Side, LandmarkSet]
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    altered: bool = False
 
     @property
     def sides(self) -> tuple[Side, ...]:
@@ -150,7 +155,9 @@ DOCUMENT_KEYS: dict[str, str] = {
     "fat_histogram": "side, fat_fraction_from, fat_fraction_to, voxels, source.",
     "landmarks": "One object a landmark and side.",
     "codes": "Codes (scheme, value, meaning) of measurements (concept, quantity) and landmarks.",
-    "outputs": "SHA-256 of the files written with it.",
+    "outputs": "SHA-256 of the files written with it: what was changed, or is of another run, is noticed.",
+    "checksum": "SHA-256 of all else in the document, as JSON with sorted keys and without spaces: what was changed "
+    "since is noticed.",
 }
 """Keys of ``study.json``."""
 
@@ -336,7 +343,7 @@ def from_document(document: Any, where: object) -> SavedStudy:
         )
     try:
         return _study(document if number == FORMAT_VERSION else as_version_2(document))
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError):
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError):
         raise IFIMeasureError(f"{where}: the study in it is damaged; measure the study again.") from None
 
 
@@ -372,6 +379,8 @@ def _study(document: Mapping[str, Any]) -> SavedStudy:
         ),
         fat_histogram=tuple(_histogram(of) for of in document["fat_histogram"]),
         landmarks=landmarks,
+        outputs={_text(name): _text(checksum) for name, checksum in (document.get("outputs") or {}).items()},
+        altered=document.get("checksum") not in (None, checksum_of_content(document)),
     )
 
 

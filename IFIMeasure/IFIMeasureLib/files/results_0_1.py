@@ -29,6 +29,7 @@ def as_version_2(document: Mapping[str, Any]) -> dict[str, Any]:
         "segmentation": grid,
         "measurements": [_measurement(row) for row in document["measurements"]],
         "profile": [_profile(row) for row in document["profile"]],
+        "outputs": document.get("outputs"),
         "muscle_sections": [],
         "fat_histogram": [],
         "landmarks": [_landmark(row) for row in document["landmarks"]],

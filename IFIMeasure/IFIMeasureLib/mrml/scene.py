@@ -11,7 +11,6 @@ import errno
 import os
 import re
 import sys
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from xml.etree import ElementTree
 
 import slicer
 
+from ..files.exchange import private_folder
 from ..values import IFIMeasureError
 
 _MODULE_LOGICS = ("Markups", "Volumes", "Tables", "Plots")
@@ -116,9 +116,9 @@ def read_scene(headless: Headless, path: Path) -> None:
     if path.suffix.lower() == ".mrml":
         _import(headless.scene, path, path)
         return
-    with tempfile.TemporaryDirectory() as unpacked:
+    with private_folder() as unpacked:
         try:
-            _import(headless.scene, _unpack(path, Path(unpacked)), path)
+            _import(headless.scene, _unpack(path, unpacked), path)
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
             raise IFIMeasureError(
                 f"{path}: this is no scene of 3D Slicer, or it is damaged; save the scene again as .mrb."

@@ -238,7 +238,7 @@ def test_a_place_where_nothing_may_be_written_is_refused_in_one_sentence(demo, t
     else:
         closed.chmod(0o500)
     assert main(["export", str(demo), "--export", "tables", "--output", str(closed / "out")]) == 1
-    assert f"{closed / 'out'}: no folder can be made there" in capsys.readouterr().err
+    assert f"{closed / 'out'}: the results could not be written (" in capsys.readouterr().err
     for call in (
         ["collect", str(demo), "--output", str(closed / "all.csv")],
         ["landmarks", "--output", str(closed / "points.mrk.json")],

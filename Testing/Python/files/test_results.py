@@ -46,7 +46,7 @@ def test_a_document_gives_the_study_back_to_the_last_digit(study):
 
 def test_every_key_of_the_document_is_documented_and_numbers_are_numbers(study):
     document = study_document(study)
-    assert [*document, "outputs"] == list(DOCUMENT_KEYS)
+    assert [*document, "outputs", "checksum"] == list(DOCUMENT_KEYS)
     for name, keys in (("measurements", MEASUREMENT_KEYS), ("profile", PROFILE_KEYS), ("landmarks", LANDMARK_KEYS)):
         for of in document[name]:
             assert list(of) == list(keys), name
