@@ -22,7 +22,6 @@ _MOST_SECTIONS = 200
 """How many axial sections are kept."""
 
 
-
 class Section(NamedTuple):
     """A plane section of a bone.
 
