@@ -15,7 +15,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..anatomy.landmarks import Landmark, LandmarkSet, empty_landmarks, landmark_definitions, merge
-from ..images.grid import Grid, canonical, check_grid
+from ..images.grid import Grid, canonical, check_grid, refuse_shear
 from ..images.masks import Segmentation, Volume
 from ..values import Array, IFIMeasureError, Side, point3
 from .dicom_series import read_series, scan_folder
@@ -31,10 +31,6 @@ GivenImage = PathLike | Any | tuple[Any, Any]
 
 GivenLandmarks = PathLike | Iterable[PathLike] | Mapping[Any, Any]
 """A path or paths of Slicer markups, or by side the positions (RAS millimeter) or landmarks by id."""
-
-
-_SHEAR = 1e-3
-"""Cosine between two axes from which on a grid is sheared; the rounding of a header stays below."""
 
 
 def given_segmentation(given: GivenImage, names: Collection[str] = ()) -> Segmentation:
@@ -218,7 +214,7 @@ def _array_and_affine(given: Any, where: Path) -> tuple[Array, Array]:
     if abs(np.linalg.det(affine[:3, :3])) < 1e-12:
         raise IFIMeasureError(f"{where}: the affine is not usable: its axes have no length or lie in one plane.")
     _refuse_without_geometry(affine, where)
-    _refuse_shear(affine, where)
+    refuse_shear(affine, where)
     return array, affine
 
 
@@ -230,15 +226,4 @@ def _refuse_without_geometry(affine: Array | None, where: Path) -> None:
         raise IFIMeasureError(
             f"{where}: its affine is the identity, which says nothing of the patient's left and of the size of voxels; "
             "give the affine of the image that the array came from."
-        )
-
-
-def _refuse_shear(affine: Array, where: Path) -> None:
-    unit = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-    cosine = np.abs(unit.T @ unit - np.eye(3)).max()
-    if cosine > _SHEAR:
-        degrees = float(np.degrees(np.arcsin(min(cosine, 1.0))))
-        raise IFIMeasureError(
-            f"{where}: the axes of the affine are {90.0 - degrees:.2f} degree apart instead of 90 (a sheared grid); "
-            "resample the image on a grid of right angles first."
         )

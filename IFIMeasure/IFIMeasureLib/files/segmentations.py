@@ -7,20 +7,20 @@ flipped acquisition of the same anatomy gives the same array up to the grid it w
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
 
 from ..anatomy.structures import names_of_other_programs, structure_from_name
-from ..images.grid import LPS_TO_RAS, Grid, canonical, check_grid
+from ..images.grid import LPS_TO_RAS, Grid, canonical, check_grid, refuse_shear
 from ..images.masks import Segmentation, SegmentRef, bounding_boxes
 from ..values import Array, IFIMeasureError
 from .dicom_study import grid_of
-from .images import array_view, image_affine_ras, nifti_byte_order, nifti_header, read_image
+from .images import StoredImage, read_image, stored_image
+from .slicer_segments import refuse_contradiction, slicer_segments
 
 _IMAGE_FILES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
 
@@ -50,61 +50,57 @@ def read_segmentation(path: Path, names: Collection[str] = ()) -> Segmentation:
         path = files[0]
     if path.exists() and _is_dicom(path):
         return _read_dicom_seg(path)
-    return segmentation_of_image(read_image(path), path)
+    stored = read_image(path)
+    refuse_shear(stored.affine, path)
+    return _of_stored(stored, path)
 
 
 def segmentation_of_image(image: Any, path: Path) -> Segmentation:
     """Return an image of SimpleITK, a label map or what was a Slicer ``.seg.nrrd``, as a segmentation.
 
-    :param path: where it came from, for messages and for the label table that a NIfTI file may hold.
+    :param path: where it came from, for messages.
     :raises IFIMeasureError: where it is no label map, or its geometry is unusable.
     """
-    keys = {key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}
-    image = _of_three_dimensions(image, path)
-    layers, affine = _components(image), image_affine_ras(image)
-    reference = re.search(r"Reference image geometry\|([^|]*)\|", keys.get("Segmentation_ConversionParameters", ""))
+    return _of_stored(stored_image(image, path), path)
+
+
+def _of_stored(stored: StoredImage, path: Path) -> Segmentation:
+    layers, affine = stored.components, stored.affine
+    segments = slicer_segments(stored.keys, len(layers), path)
+    conversion = stored.keys.get("Segmentation_ConversionParameters", "")
+    reference = re.search(r"Reference image geometry\|([^|]*)\|", conversion)
     if reference:
         window = in_reference_geometry(layers[0].shape, affine, reference[1])
         layers, affine = [window.fill(layer) for layer in layers], window.affine
-    return segmentation_of_layers(layers, affine, _slicer_segments(keys), path)
+    return segmentation_of_layers(layers, affine, segments, path, stored.names)
 
 
-def segmentation_of_layers(layers: list[Array], affine: Array, segments: list[SegmentRef], path: Path) -> Segmentation:
+def segmentation_of_layers(
+    layers: list[Array],
+    affine: Array,
+    segments: list[SegmentRef],
+    path: Path,
+    names: Mapping[int, str] | None = None,
+) -> Segmentation:
     """Return layers of label values, each (I, J, K), as a segmentation.
 
     :param affine: (4, 4) indices to RAS millimeter.
     :param segments: those that are known by name; where there are none, they are the values of the first layer.
-    :param path: where the layers came from, for messages and for the label table that a NIfTI file may hold.
+    :param path: where the layers came from, for messages.
+    :param names: of label values, as a header's table says them; used where no segments are known.
     :raises IFIMeasureError: where the values are no labels, or the geometry is unusable.
     """
     turned, grid = _turned(layers, affine, path)
     turned = [_whole_numbers(layer, path) for layer in turned]
     if segments:
-        return Segmentation(turned, grid, segments, path, named=True)
-    table = _nifti_label_table(path)
-    values = _present_values(turned[0], path)
+        boxes = {number: bounding_boxes(layer) for number, layer in enumerate(turned)}
+        refuse_contradiction(segments, boxes, path)
+        return Segmentation(turned, grid, segments, path, named=True, _boxes=boxes)
+    table = names or {}
+    boxes = {0: bounding_boxes(turned[0])}
+    values = _present_values(boxes[0], path)
     segments = [SegmentRef(table.get(value, str(value)), 0, value) for value in values]
-    return Segmentation(turned, grid, segments, path, named=bool(table))
-
-
-def _of_three_dimensions(image: Any, path: Path) -> Any:
-    """An image without a fourth dimension of length one."""
-    if image.GetDimension() == 4 and image.GetNumberOfComponentsPerPixel() == 1 and image.GetSize()[3] == 1:
-        image = image[:, :, :, 0]
-    if image.GetDimension() != 3:
-        raise IFIMeasureError(
-            f"{path}: the segmentation has {image.GetDimension()} dimensions; a three-dimensional label map is needed."
-        )
-    return image
-
-
-def _components(image: Any) -> list[Array]:
-    """The values of an image, an array (I, J, K) a component."""
-    components = image.GetNumberOfComponentsPerPixel()
-    if components == 1:
-        return [array_view(image)]
-    view = sitk.GetArrayViewFromImage(image)
-    return [np.array(view[..., c]).T for c in range(components)]
+    return Segmentation(turned, grid, segments, path, named=bool(table), _boxes=boxes)
 
 
 def _whole_numbers(array: Array, path: Path) -> Array:
@@ -260,8 +256,7 @@ def in_reference_geometry(shape: tuple[int, ...], affine: Array, geometry: str) 
     return LayerWindow(start, size, moved)
 
 
-def _present_values(array: Array, path: Path) -> list[int]:
-    boxes = bounding_boxes(array)
+def _present_values(boxes: list[Any], path: Path) -> list[int]:
     values = [value for value, box in enumerate(boxes, 1) if box is not None]
     if not values:
         raise _EmptyError(f"{path}: every voxel is 0, so the segmentation is empty.")
@@ -270,33 +265,6 @@ def _present_values(array: Array, path: Path) -> list[int]:
             f"{path}: there are {len(values)} different values, so this looks like an image; give the segmentation."
         )
     return values
-
-
-def _slicer_segments(keys: dict[str, str]) -> list[SegmentRef]:
-    """Segments named in a ``.seg.nrrd`` header; older files number layers instead of label values."""
-    found = []
-    number = 0
-    while f"Segment{number}_ID" in keys or f"Segment{number}_Name" in keys:
-        prefix = f"Segment{number}_"
-        name = keys.get(prefix + "Name") or keys.get(prefix + "ID") or str(number)
-        found.append(SegmentRef(name, int(keys.get(prefix + "Layer", number)), int(keys.get(prefix + "LabelValue", 1))))
-        number += 1
-    return found
-
-
-def _nifti_label_table(path: Path) -> dict[int, str]:
-    """Names in the XML label table of a NIfTI header extension, as TotalSegmentator writes it."""
-    if not path.name.lower().endswith((".nii", ".nii.gz")):
-        return {}
-    header = nifti_header(path)
-    if len(header) < 352:
-        return {}
-    offset = int(np.frombuffer(header[108:112], dtype=nifti_byte_order(header) + "f4")[0])
-    if not 352 < offset < 10_000_000:
-        return {}
-    text = nifti_header(path, offset)[352:].decode("utf-8", "replace")
-    pattern = r'<Label\s[^>]*Key="(\d+)"[^>]*>\s*(?:<!\[CDATA\[)?\s*([^<\]]+?)\s*(?:\]\]>)?\s*</Label>'
-    return {int(key): name for key, name in re.findall(pattern, text)}
 
 
 def _is_dicom(path: Path) -> bool:

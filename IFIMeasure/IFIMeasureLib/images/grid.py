@@ -13,6 +13,9 @@ from ..values import Array, IFIMeasureError
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
+MOST_SHEAR = 2e-3
+"""Cosine between two axes up to which a grid is taken as it is (0.1 degree): headers and registrations round."""
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -115,6 +118,28 @@ def box_corners(low: Array, high: Array) -> Array:
     return np.array(np.meshgrid(*np.stack([low, high]).T, indexing="ij")).reshape(3, -1).T
 
 
+def _nearest_order(direction: Array) -> tuple[int, int, int]:
+    """Which axes of a grid, given its unit vectors as columns (3, 3), run nearest to R, A and S."""
+    return max(
+        ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)),
+        key=lambda order: sum(abs(direction[row, order[row]]) for row in range(3)),
+    )
+
+
+def axis_codes(affine: Array) -> str:
+    """Return to where i, j, k run, as letters of R, L, A, P, S and I.
+
+    :param affine: (3, 4) or (4, 4), indices to RAS millimeter.
+
+    >>> axis_codes(np.diag([-1.0, -1.0, 4.0, 1.0]))
+    'LPS'
+    """
+    codes = [""] * 3
+    for row, axis in enumerate(_nearest_order(affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0))):
+        codes[axis] = ("RL", "AP", "SI")[row][int(affine[row, axis] < 0)]
+    return "".join(codes)
+
+
 def canonical(array: Array, affine: Array) -> tuple[Array, Grid]:
     """Turn and flip an array's axes (a view) so that i, j, k run nearest to R, A and S.
 
@@ -122,11 +147,7 @@ def canonical(array: Array, affine: Array) -> tuple[Array, Grid]:
     :param affine: (4, 4) indices to RAS millimeter.
     :returns: the view, and its grid.
     """
-    direction = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-    best = max(
-        ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)),
-        key=lambda order: sum(abs(direction[row, order[row]]) for row in range(3)),
-    )
+    best = _nearest_order(affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0))
     turned = array.transpose(best)
     matrix = np.eye(4)
     matrix[:3, :3] = affine[:3, list(best)]
@@ -137,6 +158,29 @@ def canonical(array: Array, affine: Array) -> tuple[Array, Grid]:
             matrix[:3, axis] = -matrix[:3, axis]
             turned = np.flip(turned, axis)
     return turned, Grid.of(turned.shape, matrix)
+
+
+def shear(affine: Array) -> float:
+    """Return the largest cosine between two axes of a grid, 0 where they are at right angles.
+
+    :param affine: (3, 4) or (4, 4), indices to millimeter.
+    """
+    unit = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    return float(np.abs(unit.T @ unit - np.eye(3)).max())
+
+
+def refuse_shear(affine: Array, path: Path | str) -> None:
+    """Refuse a grid whose axes are not at right angles, but for the rounding of a header.
+
+    :raises IFIMeasureError: says how far they are from it.
+    """
+    cosine = shear(affine)
+    if cosine > MOST_SHEAR:
+        degrees = float(np.degrees(np.arccos(min(cosine, 1.0))))
+        raise IFIMeasureError(
+            f"{path}: the axes of its grid are {degrees:.2f} degree apart instead of 90 (sheared, as a tilted gantry "
+            "makes it); resample it on a grid of right angles first."
+        )
 
 
 def check_grid(grid: Grid, path: Path | str) -> None:
@@ -152,6 +196,10 @@ def check_grid(grid: Grid, path: Path | str) -> None:
             " a volume of several slices is needed."
         )
     extent = grid.spacing * np.array(grid.shape)
+    if grid.spacing.min() < 0.01 and extent.max() >= 10.0:
+        raise IFIMeasureError(
+            f"{path}: voxels of {grid.spacing.min():.3g} mm cannot be those of a hip; check the spacing in the header."
+        )
     if extent.max() < 10.0:
         raise IFIMeasureError(
             f"{path}: the image is only {extent.max():.3g} mm wide, so its units look like meters, not millimeters; "
