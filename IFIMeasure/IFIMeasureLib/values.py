@@ -70,6 +70,8 @@ class Measured:
     :param method: how it was measured, in words.
     :param source: where the surfaces or points came from.
     :param notes: what a reader must know beside the number.
+    :param plane_low_mm: of a smallest distance over parallel planes, the smallest that it becomes when all planes move
+        by up to half their distance; ``plane_high_mm`` the largest. None for other numbers.
     """
 
     value: float
@@ -81,6 +83,8 @@ class Measured:
     method: str = ""
     source: str = ""
     notes: tuple[str, ...] = ()
+    plane_low_mm: float | None = None
+    plane_high_mm: float | None = None
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.value):

@@ -14,7 +14,7 @@ from IFIMeasureLib.anatomy.regions import Region, ischium_region, lesser_trochan
 from IFIMeasureLib.images.frames import SideFrame
 from IFIMeasureLib.images.grid import Grid, canonical
 from IFIMeasureLib.images.masks import Segmentation, SegmentRef
-from IFIMeasureLib.measuring.spaces import axial_levels, measure_space
+from IFIMeasureLib.measuring.spaces import axial_levels, measure_space, moved_levels
 from IFIMeasureLib.study.result import StudyResult
 from IFIMeasureLib.values import Measured, Side
 
@@ -77,7 +77,11 @@ def our_spaces(study: StudyResult, labels: np.ndarray, names: dict[int, str], gr
         hip, femur = (frame.mask_to_side(m) for m in masks if m is not None)
         levels, acquired = axial_levels(turned, tip, radius)
         space = measure_space(
-            [(hip, ischium_region(head, radius))], [(femur, lesser_trochanter_region(tip, radius))], levels, acquired
+            [(hip, ischium_region(head, radius))],
+            [(femur, lesser_trochanter_region(tip, radius))],
+            levels,
+            acquired,
+            moved_levels(turned, tip, radius),
         )
         result[side] = float(space.minimum_3d_mm or np.nan)
     return result

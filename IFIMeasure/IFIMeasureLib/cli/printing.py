@@ -32,6 +32,7 @@ def print_summary(study: Study) -> None:
     from ..anatomy.reference_values import statements
     from ..measuring.registry import MEASUREMENTS
     from ..present.tables import summary_table
+    from ..present.text import plane_range_text
     from ..values import Measured
 
     rows = [
@@ -48,6 +49,8 @@ def print_summary(study: Study) -> None:
             where = f"{definition.id}, {side.value}"
             if isinstance(result, Measured):
                 said = statements(definition.id, result.value, study.subject)
+                left_open = plane_range_text(result, definition.decimals)
+                remarks += [f"{where}: {left_open}"] if left_open else []
                 remarks += [f"{where}: {s.text}" for s in said if s.kind == "cutoff"]
             else:
                 remarks.append(f"{where}: not measurable: {result.reason}")

@@ -100,7 +100,10 @@ def _group(
     where = f"{definition.id} {side.value if side is not None else 'both'}"
     method = dicom_code(method_code(result.method or definition.title))
     measurement = hd.sr.Measurement(
-        name=dicom_code(definition.quantity), value=result.value, unit=unit_code(definition.unit)
+        name=dicom_code(definition.quantity),
+        value=result.value,
+        unit=unit_code(definition.unit),
+        properties=_plane_range(result),
     )
     common: dict[str, Any] = {
         "tracking_identifier": hd.sr.TrackingIdentifier(uid=hd.UID(), identifier=where),
@@ -121,6 +124,28 @@ def _group(
         region = hd.sr.ImageRegion3D(hd.sr.GraphicTypeValues3D.POLYLINE, points, str(sources[0].FrameOfReferenceUID))
         return hd.sr.PlanarROIMeasurementsAndQualitativeEvaluations(referenced_region=region, **common)
     return hd.sr.MeasurementsAndQualitativeEvaluations(**common)
+
+
+def _plane_range(result: Measured) -> Any:
+    """What the position of the planes leaves open above and below a value (TID 310); None where nothing is known."""
+    import highdicom as hd
+
+    if result.plane_low_mm is None or result.plane_high_mm is None:
+        return None
+    properties = hd.sr.MeasurementProperties()
+    for code, meaning, beyond in (
+        ("371886008", "+, range of upper measurement uncertainty", result.plane_high_mm - result.value),
+        ("371885007", "-, range of lower measurement uncertainty", result.value - result.plane_low_mm),
+    ):
+        properties.append(
+            hd.sr.NumContentItem(
+                name=Code(code, "SCT", meaning),
+                value=beyond,
+                unit=unit_code(result.unit),
+                relationship_type=hd.sr.RelationshipTypeValues.HAS_PROPERTIES,
+            )
+        )
+    return properties
 
 
 def unit_code(unit: str) -> Code:

@@ -174,6 +174,9 @@ MEASUREMENT_KEYS: dict[str, str] = {
     "plane": "Plane or space it was measured in; for poses, the frame they stand on.",
     "slice": "Zero-based number of the slice, counted from the feet; null where the plane is no acquired slice.",
     "slice_s_mm": "Superior coordinate of the plane (RAS and LPS alike), millimeter.",
+    "plane_low_mm": "Of the spaces in axial planes: the smallest that the value becomes when all planes move by up to "
+    "half their distance, millimeter; null for other measurements, and where it is not known.",
+    "plane_high_mm": "The largest that it becomes then, millimeter.",
     "points_lps_mm": "Where it was measured, [x, y, z] each: two ends of a distance, or leg, vertex, leg of an angle.",
     "source": "What the surfaces or points came from.",
     "reference": "Comparisons with published values, a sentence each; no diagnosis.",
@@ -250,7 +253,7 @@ def _of_measurement(row: SavedMeasurement) -> dict[str, Any]:
         "unit": row.unit,
         "reason": None,
         "missing": [],
-        **dict.fromkeys(("method", "plane", "slice", "slice_s_mm")),
+        **dict.fromkeys(("method", "plane", "slice", "slice_s_mm", "plane_low_mm", "plane_high_mm")),
         "points_lps_mm": [],
         "source": None,
         "reference": list(row.reference),
@@ -267,6 +270,8 @@ def _of_measurement(row: SavedMeasurement) -> dict[str, Any]:
         plane=result.plane or None,
         slice=result.slice_number,
         slice_s_mm=result.slice_ras_s_mm,
+        plane_low_mm=result.plane_low_mm,
+        plane_high_mm=result.plane_high_mm,
         points_lps_mm=[lps_point(point) for point in result.points_ras_mm],
         source=result.source or None,
         notes=list(result.notes),
@@ -404,6 +409,8 @@ def _measurement(of: Mapping[str, Any]) -> SavedMeasurement:
             method=_text(of["method"]),
             source=_text(of["source"]),
             notes=tuple(_texts(of["notes"])),
+            plane_low_mm=_optional(of.get("plane_low_mm")),
+            plane_high_mm=_optional(of.get("plane_high_mm")),
         )
     return SavedMeasurement(
         id=_text(of["measurement"]),

@@ -9,7 +9,7 @@ from slicer.i18n import tr as _
 
 from ..anatomy.reference_values import statements
 from ..measuring.definition import Kind, MeasurementDefinition
-from ..present.text import value_text
+from ..present.text import plane_range_text, value_text
 from ..study.result import StudyResult
 from ..values import Measured, NotMeasurable, Side
 
@@ -45,7 +45,7 @@ def describe(definition: MeasurementDefinition, side: Side | None, study: StudyR
     if not isinstance(result, Measured):
         return "–", why_not(definition, side, study)
     below = False
-    lines = [result.method, *result.notes]
+    lines = [plane_range_text(result, definition.decimals), result.method, *result.notes]
     if definition.scored and not study.draft:
         found = statements(definition.id, result.value, study.subject)
         below = any(s.kind == "cutoff" and s.below for s in found)

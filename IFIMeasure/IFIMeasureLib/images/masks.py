@@ -52,6 +52,15 @@ class Mask:
     grid: Grid
     cut: frozenset[tuple[int, int]]
 
+    def face_distance(self, point: Array, axis: int, end: int) -> float:
+        """Distance from a point (3,) in the grid's frame to one face of the mask's box, along that axis, millimeter.
+
+        Negative beyond the face.
+        """
+        index = float(self.grid.to_ijk(point)[axis])
+        voxels = self.grid.shape[axis] - 0.5 - index if end > 0 else index + 0.5
+        return float(voxels * self.grid.spacing[axis])
+
 
 @dataclass
 class Segmentation:

@@ -34,6 +34,9 @@ _SIGMA_VOXELS = 0.5
 
 _ITERATIONS = 16
 
+_BULGE_RADIUS_MM = 8.0
+"""No bone's surface bulges more between two thick slices than a sphere of this radius: that of a lesser trochanter."""
+
 _FOURTH_ORDER_SLOPE = 2.0 - 1.0 / np.sqrt(2.0)
 
 _SQUARES = {
@@ -117,6 +120,32 @@ class Patch:
         lines = contour_lines(plane, lowest=-0.9e3)
         return np.concatenate([low[:2] + step * lines, np.full((len(lines), 2, 1), level_mm)], axis=2)
 
+    def rounded_between_slices(self) -> Patch:
+        """Return the same surface with its third axis on the finest spacing, rounded between thick slices.
+
+        Between slices that are far apart a bone does not run straight from edge to edge: it bulges and tapers. In each
+        slice the distance in its plane is taken, and a cubic spline between them. On the slices nothing changes.
+        """
+        finest, thick = float(self.grid.spacing[:2].min()), float(self.grid.spacing[2])
+        parts = int(np.ceil(thick / max(finest, 0.5)))
+        if parts < 2 or self.phi.shape[2] < 3:
+            return self
+        spacing = self.grid.spacing[:2]
+        flat = self.phi.astype(np.float32)
+        for k in range(self.grid.shape[2]):
+            phi = self.phi[:, :, k]
+            inside = phi > 0
+            away = np.where(
+                inside,
+                scipy.ndimage.distance_transform_edt(inside, sampling=spacing) if not inside.all() else thick,
+                -scipy.ndimage.distance_transform_edt(~inside, sampling=spacing) if inside.any() else -thick,
+            )
+            flat[:, :, k] = np.where(np.abs(away) < 1.6 * finest, phi, away - np.sign(away) * 0.5 * finest)
+        affine = self.grid.affine.copy()
+        affine[:3, 2] /= parts
+        phi = _rounded(flat, parts, thick**2 / (8.0 * _BULGE_RADIUS_MM))
+        return Patch(phi, Grid.of(phi.shape, affine))
+
     def surface_points(self) -> Array:
         """Return points of the zero surface, (N, 3), the grid's frame: those between neighboring voxel centers."""
         pieces = []
@@ -134,6 +163,25 @@ class Patch:
         if not pieces:
             return np.zeros((0, 3))
         return self.grid.to_ras(np.concatenate(pieces))
+
+
+def _rounded(slices: Array, parts: int, most_mm: float) -> Array:
+    """Values between slices along the third axis (I, J, K): cubic, but no more than ``most_mm`` beside a straight line.
+
+    :returns: (I, J, (K - 1) parts + 1).
+    """
+    last = slices.shape[2] - 1
+    places = np.arange(last * parts + 1) / parts
+    first = np.clip(np.floor(places).astype(int), 0, last - 1)
+    t = (places - first).astype(np.float32)
+    before, after = np.maximum(first - 1, 0), np.minimum(first + 2, last)
+    a, b = slices[:, :, first], slices[:, :, first + 1]
+    straight = a + t * (b - a)
+    # Catmull and Rom: slopes from the slices on either side; at the ends of the data the line itself
+    bend = (
+        t * (1 - t) * ((1 - t) * (a - b + (b - slices[:, :, before]) / 2) - t * (a - b + (slices[:, :, after] - a) / 2))
+    )
+    return np.asarray(straight + np.clip(bend, -most_mm, most_mm))
 
 
 def refine(inside: Array, spacing: Array, smoothing: float = SMOOTHING_LENGTH_VOXELS) -> Array:

@@ -18,9 +18,13 @@ def _space_notes(space: Space) -> tuple[str, ...]:
             "the minimum lies in the last plane that shows both structures at the lesser trochanter, "
             "so it is no local minimum"
         )
-    if space.overlap:
-        notes.append("the two structures touch or overlap; check the segmentation")
-    return tuple(notes)
+    return (*notes, *_notes_of_both(space))
+
+
+def _notes_of_both(space: Space) -> tuple[str, ...]:
+    """What holds for the smallest distance in the planes and in 3D."""
+    touch = ("the two structures touch or overlap; check the segmentation",) if space.overlap else ()
+    return (*touch, *space.notes)
 
 
 def _axial(name: str, title: str) -> HipMeasure:
@@ -47,6 +51,8 @@ def _axial(name: str, title: str) -> HipMeasure:
             method=f"{title}, smallest over {planes} axial planes through the lesser trochanter",
             source=data.source,
             notes=_space_notes(space) + data.notes,
+            plane_low_mm=space.plane_low_mm,
+            plane_high_mm=space.plane_high_mm,
         )
 
     return compute
@@ -70,7 +76,7 @@ def _minimum_3d(name: str, title: str) -> HipMeasure:
             source=data.source,
             notes=(
                 "no published cutoff holds for the 3D distance",
-                *(("the two structures touch or overlap; check the segmentation",) if space.overlap else ()),
+                *_notes_of_both(space),
                 *data.notes,
             ),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy
@@ -25,6 +25,10 @@ _THIN_SLICE_MM = 2.0
 
 
 _CUT_STEP_MM = 1.0
+
+
+_STEEPEST = 4.0
+"""How much a space may change over a millimeter along the body, where a surface ends."""
 
 
 _COARSE_PLANES = 4
@@ -66,6 +70,9 @@ class Space:
     :param at_edge: whether the smallest lies in the outermost plane, so that it may go on beyond.
     :param acquired: whether the planes are acquired slices.
     :param overlap: whether the structures touch or overlap in a plane.
+    :param notes: what a reader must know of it, in any direction.
+    :param plane_low_mm: the smallest that ``axial`` becomes when all planes move together by up to half their distance;
+        ``plane_high_mm`` the largest. None where it is not known.
     """
 
     profile: tuple[ProfilePoint, ...]
@@ -75,6 +82,9 @@ class Space:
     at_edge: bool
     acquired: bool
     overlap: bool = False
+    notes: tuple[str, ...] = ()
+    plane_low_mm: float | None = None
+    plane_high_mm: float | None = None
 
 
 def axial_levels(grid: Grid, tip: Array, head_radius_mm: float | None) -> tuple[list[tuple[float, int | None]], bool]:
@@ -102,17 +112,41 @@ def axial_levels(grid: Grid, tip: Array, head_radius_mm: float | None) -> tuple[
     return [(float(level), None) for level in np.linspace(low, high, count + 1)], False
 
 
+def moved_levels(grid: Grid, tip: Array, head_radius_mm: float | None) -> list[list[float]]:
+    """Return the levels of :func:`axial_levels` when all planes move together, for moves of up to half their distance.
+
+    Moves are a quarter of a millimeter apart, or an eighth of the planes' distance. The ends of the trochanter, which
+    are added to thin slices, stay where they are.
+    """
+    levels, acquired = axial_levels(grid, tip, head_radius_mm)
+    distance = float(grid.spacing[2]) if acquired else levels[1][0] - levels[0][0]
+    half = 0.5 * distance
+    moves = np.linspace(-half, half, 2 * max(2, min(8, round(half / 0.25))) + 1)
+    moved = []
+    for move in moves:
+        if acquired:
+            affine = grid.affine.copy()
+            affine[2, 3] += move
+            moved.append([level for level, _ in axial_levels(Grid(grid.shape, affine), tip, head_radius_mm)[0]])
+        else:
+            low, high = levels[0][0] - 1e-6, levels[-1][0] + 1e-6
+            moved.append([level + move for level, _ in levels if low <= level + move <= high])
+    return moved
+
+
 def measure_space(
     medial: list[tuple[Mask, Region | None]],
     lateral: list[tuple[Mask, Region | None]],
     levels: list[tuple[float, int | None]],
     acquired: bool,
+    moved: list[list[float]] | None = None,
 ) -> Space:
     """Measure the space between medial and lateral structures of one side (side frame).
 
     :param medial: masks with a test for the points that count (None: all): the ischium, or the hamstring tendon.
     :param lateral: the same for the other side: lesser trochanter, iliopsoas tendon.
     :param levels: from :func:`axial_levels`.
+    :param moved: from :func:`moved_levels`, for the range that the planes leave open; without it that is not known.
     """
     span = np.array([level for level, _ in levels])
     low_level, high_level = float(span.min()), float(span.max())
@@ -152,7 +186,9 @@ def measure_space(
         _patches([m for m, _ in medial], medial_parts, keep_medial, SMOOTHING_LENGTH_3D_MM),
         _patches([m for m, _ in lateral], lateral_parts, keep_lateral, SMOOTHING_LENGTH_3D_MM),
     )
-    return _between_surfaces(in_plane, near, ([r for _, r in medial], [r for _, r in lateral]), levels, acquired)
+    tests = ([r for _, r in medial], [r for _, r in lateral])
+    space = _between_surfaces(in_plane, near, tests, levels, acquired)
+    return space if moved is None else _with_plane_range(space, in_plane, tests, moved)
 
 
 def coarse_space(
@@ -231,7 +267,7 @@ def _between_surfaces(
         profile[-1].level_mm,
         *((measured[0].level_mm, measured[-1].level_mm) if measured else ()),
     }
-    at_edge = axial is not None and len(profile) > 2 and axial.level_mm in edges
+    at_edge = axial is not None and axial.level_mm in edges
 
     best = _closest_3d(near, tests)
     if axial is not None and axial.distance_mm is not None and (best is None or best[0] > axial.distance_mm):
@@ -247,6 +283,33 @@ def _between_surfaces(
         acquired=acquired,
         overlap=overlap,
     )
+
+
+def _with_plane_range(
+    space: Space, patches: tuple[_Patches, _Patches], tests: tuple[_Regions, _Regions], moved: list[list[float]]
+) -> Space:
+    """A space with the range of its axial value over moved planes, each move a list of levels."""
+    if space.axial is None or space.axial.distance_mm is None:
+        return space
+    smallest, base = space.axial.distance_mm, space.profile
+    known = {point.level_mm: point.distance_mm for point in base}
+    step = float(np.diff([point.level_mm for point in base]).max()) if len(base) > 1 else 0.0
+    if step and step <= _THIN_SLICE_MM:
+        # of thin slices only those near the smallest can become it: no bone's surface is steeper
+        limit = smallest + _STEEPEST * step
+        near = np.array([p.level_mm for p in base if p.distance_mm is not None and p.distance_mm <= limit])
+        moved = [[z for z in levels if z in known or np.abs(near - z).min() <= 0.51 * step] for levels in moved]
+    rounded = [[of.rounded_between_slices() if isinstance(of, Patch) else of for of in some] for some in patches]
+    minima = [smallest]
+    for levels in moved:
+        for level in levels:
+            if level not in known:
+                pair = closest_between(*(_sections(of, test, level) for of, test in zip(rounded, tests)))
+                known[level] = None if pair is None else pair[0]
+        found = [distance for level in levels if (distance := known[level]) is not None]
+        if found:
+            minima.append(min(found))
+    return replace(space, plane_low_mm=min(minima), plane_high_mm=max(minima))
 
 
 def _edge(mask: Mask, low: float, high: float, belongs: Region | None) -> Array:

@@ -145,10 +145,7 @@ class BoneField:
 
     def face_distance(self, point: Array, axis: int, end: int) -> float:
         """Distance from a point to one face of the bone's box, along that voxel axis, millimeter."""
-        grid = self.mask.grid
-        index = float(grid.to_ijk(point)[axis])
-        voxels = grid.shape[axis] - 0.5 - index if end > 0 else index + 0.5
-        return float(voxels * grid.spacing[axis])
+        return self.mask.face_distance(point, axis, end)
 
 
 def _part(mask: Mask, upper_mm: float | None, lower_mm: float | None) -> tuple[Array, Grid]:

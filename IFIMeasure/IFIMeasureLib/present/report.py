@@ -19,7 +19,7 @@ from .charts import histogram_picture, profile_picture, scale_picture
 from .follow_up_report import changes_parts
 from .page import document_html, escaped, figure_html
 from .slices import axial_picture, side_levels
-from .text import number_text, value_text
+from .text import number_text, plane_range_text, value_text
 
 _RESEARCH = (
     '<p class="note">Measurements for research. Not a medical device, no diagnosis: '
@@ -119,6 +119,8 @@ def _side_cell(row: MeasurementRow) -> str:
         *([f"slice {result.slice_number}"] if result.slice_number is not None else []),
         *([f"S {result.slice_ras_s_mm:.1f} mm"] if result.slice_ras_s_mm is not None else []),
     ]
+    if result.plane_low_mm is not None:
+        cell += f'<div class="quiet">{escaped(plane_range_text(result, row.definition.decimals))}</div>'
     if where:
         cell += f'<div class="quiet">{", ".join(where)}</div>'
     cell += "".join(f'<div class="quiet">{escaped(note)}</div>' for note in result.notes)

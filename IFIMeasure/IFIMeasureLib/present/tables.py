@@ -64,6 +64,9 @@ _MEASUREMENT_COLUMNS: dict[str, str] = {
     "plane": "Plane or space it was measured in; for poses, the frame they stand on.",
     "slice": "Zero-based number of the slice, counted from the feet; empty where the plane is no acquired slice.",
     "slice_s_mm": "Superior coordinate of the plane (RAS and LPS alike), millimeter.",
+    "plane_low_mm": "Of the spaces in axial planes: the smallest that the value becomes when all planes move by up to "
+    "half their distance, from the surfaces; empty for other measurements, and where it is not known.",
+    "plane_high_mm": "The largest that it becomes then, millimeter.",
     "point_a_lps_mm": "First point: x y z in LPS millimeter; for spaces on ischium or hamstring tendon.",
     "point_b_lps_mm": "Second point: x y z in LPS millimeter; for spaces on lesser trochanter or iliopsoas tendon.",
     "source": "What the surfaces or points came from.",
@@ -80,7 +83,8 @@ def measurement_columns() -> dict[str, str]:
 
 def measurement_numbers() -> dict[str, type]:
     """Return those columns of ``measurements.csv`` that hold numbers, with their type."""
-    return {"value": float, "slice": int, "slice_s_mm": float, **dict.fromkeys(_pose_columns(), float)}
+    numbers = {"value": float, "slice": int, **dict.fromkeys(("slice_s_mm", "plane_low_mm", "plane_high_mm"), float)}
+    return {**numbers, **dict.fromkeys(_pose_columns(), float)}
 
 
 def _pose_columns() -> dict[str, str]:
@@ -294,6 +298,8 @@ def measurement_cells(row: SavedMeasurement) -> Cells:
         plane=result.plane,
         slice=result.slice_number,
         slice_s_mm=result.slice_ras_s_mm,
+        plane_low_mm=result.plane_low_mm,
+        plane_high_mm=result.plane_high_mm,
         source=result.source,
         reference="; ".join(row.reference),
         notes="; ".join(result.notes),

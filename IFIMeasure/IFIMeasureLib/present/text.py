@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..measuring.units import unit_of
 from ..study.follow_up import Change
+from ..values import Measured
 
 
 def number_text(value: float, decimals: int) -> str:
@@ -19,6 +20,14 @@ def unit_text(unit: str) -> str:
 def value_text(value: float, decimals: int, unit: str) -> str:
     """Return a number rounded for reading, with its unit."""
     return f"{number_text(value, decimals)}{unit_text(unit)}"
+
+
+def plane_range_text(result: Measured, decimals: int) -> str:
+    """Return what the position of the planes leaves open, as a range with the unit and why; empty for nothing."""
+    if result.plane_low_mm is None or result.plane_high_mm is None:
+        return ""
+    low, high = (number_text(value, decimals) for value in (result.plane_low_mm, result.plane_high_mm))
+    return f"{low}–{high}{unit_text(result.unit)}, by where the slices fall"
 
 
 def signed_text(value: float, decimals: int, unit: str) -> str:

@@ -85,7 +85,8 @@ class PreparedStudy:
             if note:
                 self.notes.append(note)
         say("reading the structures")
-        masks = masks_by_side(segmentation, structures)
+        masks, told = masks_by_side(segmentation, structures)
+        self.notes += told
         check_sides(masks, segmentation.path)
         self.absent = _absent_sides(masks, sides)
         if len(self.absent) == len(sides):

@@ -7,14 +7,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..anatomy.landmarks import Landmark, LandmarkSet, LandmarkStatus, landmark_definitions, position
-from ..anatomy.regions import Region, ischium_region, lesser_trochanter_region
+from ..anatomy.regions import (
+    ADULT_HEAD_RADIUS_MM,
+    LESSER_TROCHANTER_HALF_HEIGHT,
+    LESSER_TROCHANTER_RADIUS,
+    Region,
+    ischium_region,
+    lesser_trochanter_region,
+)
+from ..anatomy.structures import definitions
 from ..images.distance import closest_on_segments
 from ..images.frames import SideFrame
 from ..images.grid import Grid
 from ..images.masks import Mask
-from ..images.surface import refined_patch
+from ..images.surface import Patch, refined_patch
 from ..measuring.definition import HipData
-from ..measuring.spaces import ProfilePoint, Space, axial_levels, coarse_space, measure_space
+from ..measuring.spaces import ProfilePoint, Space, axial_levels, coarse_space, measure_space, moved_levels
 from ..values import Array, NotMeasurable, point3
 from .bones import Bones
 
@@ -62,14 +70,19 @@ class _Planes:
 
     :param levels: superior coordinate and index of the slice of each axial plane; no index where it is a cut.
     :param acquired: whether the planes are acquired slices.
+    :param moved: the levels when all planes move together; None where the range that they leave open is not asked for.
     :param trochanter: which points of the femur belong to the lesser trochanter.
-    :param draft_at: the lesser trochanter's tip where the coarse surfaces around it are enough; else None.
+    :param tip_side: (3,) of the lesser trochanter.
+    :param draft: whether the coarse surfaces around it are enough.
     """
 
     levels: list[tuple[float, int | None]]
     acquired: bool
+    moved: list[list[float]] | None
     trochanter: Region
-    draft_at: Array | None
+    tip_side: Array
+    head_radius_mm: float | None
+    draft: bool
 
 
 def measure_spaces(bones: Bones, landmarks: LandmarkSet, grid: Grid, draft: bool) -> HipSpaces:
@@ -89,7 +102,15 @@ def measure_spaces(bones: Bones, landmarks: LandmarkSet, grid: Grid, draft: bool
     if not levels:
         return HipSpaces.none(NotMeasurable("no slice passes through the lesser trochanter."))
     trochanter = lesser_trochanter_region(tip_side, radius)
-    planes = _Planes(levels, acquired, trochanter, tip_side if draft else None)
+    planes = _Planes(
+        levels=levels,
+        acquired=acquired,
+        moved=None if draft else moved_levels(grid, tip_side, radius),
+        trochanter=trochanter,
+        tip_side=tip_side,
+        head_radius_mm=radius,
+        draft=draft,
+    )
     ifs = _ischiofemoral_space(bones, landmarks, planes)
     qfs = _quadratus_space(bones, landmarks, planes)
     return HipSpaces({"ifs": ifs, "qfs": qfs}, _iliopsoas_point(bones, qfs, planes))
@@ -98,7 +119,9 @@ def measure_spaces(bones: Bones, landmarks: LandmarkSet, grid: Grid, draft: bool
 def _ischiofemoral_space(bones: Bones, landmarks: LandmarkSet, planes: _Planes) -> Space | NotMeasurable:
     head = position(landmarks, "femoral_head_center")
     ischium = None if head is None else ischium_region(bones.frame.to_side(head), bones.found.head_radius_mm)
-    space = _between(bones, [("hip", ischium)], [("femur", planes.trochanter)], planes)
+    space = _noting_cuts(
+        _between(bones, [("hip", ischium)], [("femur", planes.trochanter)], planes), bones, ("hip",), ("femur",), planes
+    )
     if space.axial is None and (2, -1) in bones.masks_side["hip"].cut:
         return NotMeasurable(
             "the field of view ends above the ischium at the level of the lesser trochanter.",
@@ -113,7 +136,8 @@ def _quadratus_space(bones: Bones, landmarks: LandmarkSet, planes: _Planes) -> S
         lateral: _Structures = [("femur", planes.trochanter)]
         if "iliopsoas" in bones.masks_side:
             lateral.append(("iliopsoas", None))
-        return _between(bones, [("hamstring", None)], lateral, planes)
+        space = _between(bones, [("hamstring", None)], lateral, planes)
+        return _noting_cuts(space, bones, ("hamstring",), tuple(key for key, _ in lateral), planes)
     hamstring = position(landmarks, "hamstring_tendon_superolateral")
     if hamstring is None:
         return NotMeasurable(
@@ -137,8 +161,14 @@ def _between_landmarks(bones: Bones, medial_side: Array, lateral_side: Array) ->
             f"the landmarks of hamstring and iliopsoas tendon lie {apart:.1f} mm apart along the body;"
             " place both on one axial slice."
         )
-    in_plane = float(np.linalg.norm((medial_side - lateral_side)[:2]))
-    return _single(in_plane, float(np.linalg.norm(medial_side - lateral_side)), medial_side, lateral_side)
+    # each is taken for where its tendon passes the plane between both, so that the line's length is the value
+    level = 0.5 * float(medial_side[2] + lateral_side[2])
+    space = _single(np.array([*medial_side[:2], level]), np.array([*lateral_side[:2], level]))
+    if apart < 0.05:
+        return space
+    return replace(
+        space, notes=(f"the landmarks of both tendons lie {apart:.1f} mm apart along the body: seen in one plane",)
+    )
 
 
 def _to_trochanter(bones: Bones, medial_side: Array, trochanter: Region) -> Space | NotMeasurable:
@@ -146,55 +176,104 @@ def _to_trochanter(bones: Bones, medial_side: Array, trochanter: Region) -> Spac
     femur = bones.masks_side["femur"]
     reach = np.array([60.0, 60.0, 12.0])
     patch = refined_patch(femur.array, femur.grid, medial_side - reach, medial_side + reach)
-    lines = np.zeros((0, 2, 3)) if patch is None else patch.section(float(medial_side[2]))
-    lines = lines[trochanter(lines).any(1)] if len(lines) else lines
-    pair = closest_on_segments(medial_side[None], lines)
-    if pair is None:
+    pair = _from_point(medial_side, patch, trochanter)
+    if patch is None or pair is None:
         return NotMeasurable(
             "the landmark of the hamstring tendon does not lie on a slice through the lesser trochanter;"
             " place it there."
         )
     distance, _, lateral_side = pair
-    return _single(distance, distance, medial_side, lateral_side)
+    space = _single(medial_side, lateral_side)
+    half = 0.5 * float(femur.grid.spacing[2])
+    rounded = patch.rounded_between_slices()
+    moved = (medial_side + [0.0, 0.0, move] for move in np.linspace(-half, half, 9))
+    found = [distance, *(of[0] for place in moved if (of := _from_point(place, rounded, trochanter)) is not None)]
+    return replace(space, plane_low_mm=min(found), plane_high_mm=max(found))
 
 
-def _single(in_plane_mm: float, minimum_3d_mm: float, medial_side: Array, lateral_side: Array) -> Space:
-    """A space that is known in one plane only, between two points (3,)."""
+def _from_point(place: Array, bone: Patch | None, belongs: Region) -> tuple[float, Array, Array] | None:
+    """The smallest distance from a point (3,) to a bone in its axial plane, the point, and the place on the bone."""
+    lines = np.zeros((0, 2, 3)) if bone is None else bone.section(float(place[2]))
+    return closest_on_segments(place[None], lines[belongs(lines).any(1)] if len(lines) else lines)
+
+
+def _single(medial_side: Array, lateral_side: Array) -> Space:
+    """A space that is known in one axial plane only, between two points (3,) of it."""
+    distance = float(np.linalg.norm(medial_side - lateral_side))
     point = ProfilePoint(
         level_mm=float(medial_side[2]),
         slice_number=None,
-        distance_mm=in_plane_mm,
+        distance_mm=distance,
         medial_side=medial_side,
         lateral_side=lateral_side,
     )
-    return Space((point,), point, minimum_3d_mm, (medial_side, lateral_side), at_edge=False, acquired=False)
+    return Space((point,), point, distance, (medial_side, lateral_side), at_edge=False, acquired=False)
 
 
 def _iliopsoas_point(bones: Bones, qfs: Space | NotMeasurable, planes: _Planes) -> Array | None:
     """The point of the iliopsoas tendon that faces the hamstring tendon where the space is smallest."""
     if not isinstance(qfs, Space) or qfs.axial is None or not {"hamstring", "iliopsoas"} <= bones.masks_side.keys():
         return None
-    there = replace(planes, levels=[(qfs.axial.level_mm, qfs.axial.slice_number)], acquired=True)
+    there = replace(planes, levels=[(qfs.axial.level_mm, qfs.axial.slice_number)], moved=None)
     tendons = _between(bones, [("hamstring", None)], [("iliopsoas", None)], there)
     return tendons.axial.lateral_side if tendons.axial is not None else None
 
 
 def _between(bones: Bones, medial: _Structures, lateral: _Structures, planes: _Planes) -> Space:
     """The space between structures, from refined surfaces; a draft from the coarse ones that placement searched."""
-    if planes.draft_at is None:
+    if not planes.draft:
         return measure_space(
             [(bones.masks_side[key], region) for key, region in medial],
             [(bones.masks_side[key], region) for key, region in lateral],
             planes.levels,
             planes.acquired,
+            planes.moved,
         )
     return coarse_space(
         [(bones.field(key), region) for key, region in medial],
         [(bones.field(key), region) for key, region in lateral],
         planes.levels,
         planes.acquired,
-        planes.draft_at,
+        planes.tip_side,
     )
+
+
+def _noting_cuts(
+    space: Space, bones: Bones, medial: tuple[str, ...], lateral: tuple[str, ...], planes: _Planes
+) -> Space:
+    """The space with a note where a structure leaves the field of view so near that it may be smaller beyond.
+
+    :param medial: ids of its structures; ``lateral`` likewise.
+    """
+    if space.minimum_3d_mm is None or space.points_3d_side is None:
+        return space
+    medial_side, lateral_side = space.points_3d_side
+    low, high = planes.levels[0][0], planes.levels[-1][0]
+    notes = []
+    for key in (*medial, *lateral):
+        mask = bones.masks_side[key]
+        opposite = lateral_side if key in medial else medial_side
+        for axis, end in mask.cut:
+            near = mask.face_distance(opposite, axis, end) < space.minimum_3d_mm
+            if axis == 2:
+                # planes of the trochanter that the structure no longer reaches
+                near |= mask.face_distance(np.array([*planes.tip_side[:2], low if end < 0 else high]), axis, end) < 0.0
+            if key == "femur":
+                near &= _meets_trochanter(mask, axis, end, planes)
+            if near:
+                notes.append(
+                    f"the {definitions()[key].title.lower()} leaves the field of view within reach of the smallest"
+                    " distance, which may be smaller beyond"
+                )
+                break
+    return replace(space, notes=(*space.notes, *notes))
+
+
+def _meets_trochanter(femur: Mask, axis: int, end: int, planes: _Planes) -> bool:
+    """Whether an edge of the image, at which the femur is cut off, cuts off a part of the lesser trochanter."""
+    radius = planes.head_radius_mm or ADULT_HEAD_RADIUS_MM
+    reach = (LESSER_TROCHANTER_HALF_HEIGHT if axis == 2 else LESSER_TROCHANTER_RADIUS) * radius
+    return femur.face_distance(planes.tip_side, axis, end) < reach
 
 
 def add_derived(

@@ -11,6 +11,7 @@ from ..images.frames import SideFrame
 from ..images.grid import Grid
 from ..images.masks import Mask, Segmentation, SegmentRef, cropped
 from ..values import Array, IFIMeasureError, Side
+from .pieces import without_islands
 
 
 def resolve_structures(
@@ -68,8 +69,10 @@ def lacking_structures(found: Iterable[Structure]) -> list[str]:
 
 def masks_by_side(
     segmentation: Segmentation, structures: dict[Structure, list[SegmentRef]]
-) -> dict[Side, dict[str, Mask]]:
-    """Return the structures of each side, by id, RAS; those that join both sides are split.
+) -> tuple[dict[Side, dict[str, Mask]], list[str]]:
+    """Return the structures of each side, by id, RAS, and what a reader must know of them.
+
+    Those that join both sides are split; stray islands are left out (:func:`.without_islands`).
 
     :raises IFIMeasureError: where a segment is empty, or its side cannot be told.
     """
@@ -92,7 +95,12 @@ def masks_by_side(
     for key in sorted(joint, key=lambda name: name != "femur"):  # femora first: they give the midplane
         for side, part in _split(key, joint[key], result).items():
             result[side][key] = part
-    return result
+    notes = []
+    for side, masks in result.items():
+        for key in masks:
+            masks[key], told = without_islands(key, side, masks[key])
+            notes += told
+    return result, notes
 
 
 def _split(key: str, mask: Mask, known: dict[Side, dict[str, Mask]]) -> dict[Side, Mask]:
