@@ -292,6 +292,8 @@ def measure(
     contrast: str | None = None,
     fat_image: GivenImage | None = None,
     opposed_image: GivenImage | None = None,
+    fat_series: str | int | None = None,
+    opposed_series: str | int | None = None,
     date: str | datetime.date | None = None,
     sex: str | None = None,
     age_years: float | None = None,
@@ -313,7 +315,8 @@ def measure(
     :param landmarks: placed by a person: they win, point by point. Paths of Slicer markups, or by side
         ``{"left": {"lesser_trochanter_tip": (r, a, s)}}``, RAS millimeter.
     :param readings: not taken yet.
-    :param series: number or UID of the DICOM series to take.
+    :param series: number or UID of the DICOM series to take; ``fat_series`` and ``opposed_series`` those of the second
+        image of Dixon.
     :param side: ``left``, ``right`` or ``both``.
     :param contrast: what ``image`` is: ``t1``, ``t2fs`` (fat-suppressed T2), ``water`` (of Dixon, with ``fat_image``),
         or ``in-phase`` (of Dixon, with ``opposed_image``).
@@ -328,8 +331,9 @@ def measure(
         raise IFIMeasureError("readings: points read by hand are not taken yet; give landmarks.", argument="readings")
     asked = Asked(
         segmentation=segmentation, image=image, labels=labels, landmarks=landmarks, series=series, side=side,
-        contrast=contrast, fat_image=fat_image, opposed_image=opposed_image, date=date, sex=sex, age_years=age_years,
-        height_m=height_m, weight_kg=weight_kg, findings=findings,
+        contrast=contrast, fat_image=fat_image, opposed_image=opposed_image, fat_series=fat_series,
+        opposed_series=opposed_series, date=date, sex=sex, age_years=age_years, height_m=height_m,
+        weight_kg=weight_kg, findings=findings,
     )  # fmt: skip
     return Study(*measured(asked, progress or _silent, False), _text(name, "name"))
 
@@ -346,6 +350,8 @@ def segment_muscle(
     side: Side | str = "both",
     fat_image: GivenImage | None = None,
     opposed_image: GivenImage | None = None,
+    fat_series: str | int | None = None,
+    opposed_series: str | int | None = None,
     date: str | datetime.date | None = None,
     sex: str | None = None,
     age_years: float | None = None,
@@ -365,8 +371,9 @@ def segment_muscle(
     """
     asked = Asked(
         segmentation=segmentation, image=image, labels=labels, landmarks=landmarks, series=series, side=side,
-        contrast=contrast, fat_image=fat_image, opposed_image=opposed_image, date=date, sex=sex, age_years=age_years,
-        height_m=height_m, weight_kg=weight_kg, findings=findings, strokes=strokes,
+        contrast=contrast, fat_image=fat_image, opposed_image=opposed_image, fat_series=fat_series,
+        opposed_series=opposed_series, date=date, sex=sex, age_years=age_years, height_m=height_m,
+        weight_kg=weight_kg, findings=findings, strokes=strokes,
     )  # fmt: skip
     if image is None or segmentation is None:
         lacking = "image" if image is None else "segmentation"

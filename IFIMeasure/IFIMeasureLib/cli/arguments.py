@@ -56,7 +56,10 @@ def add_study(command: argparse.ArgumentParser, image_needed: bool) -> None:
         "writes), with at least hip bone and femur",
     )
     command.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results")
-    command.add_argument("--series", metavar="NUMBER", help="number or UID of the DICOM series to take")
+    for name, what in (("", "image"), ("fat-", "fat image"), ("opposed-", "out-of-phase image")):
+        command.add_argument(
+            f"--{name}series", metavar="NUMBER", help=f"number or UID of the DICOM series to take as {what}"
+        )
     command.add_argument(
         "--labels",
         metavar="MAPPING",
@@ -149,5 +152,15 @@ def add_export(command: argparse.ArgumentParser) -> None:
 def study_arguments(options: argparse.Namespace) -> dict[str, Any]:
     """Return what :func:`add_study` asked for, by the names of :func:`.api.measure`."""
     names = ("segmentation", "image", "labels", "landmarks", "series", "side", "contrast", "fat_image")
-    more = ("opposed_image", "date", "sex", "age_years", "height_m", "weight_kg", "findings")
+    more = (
+        "opposed_image",
+        "fat_series",
+        "opposed_series",
+        "date",
+        "sex",
+        "age_years",
+        "height_m",
+        "weight_kg",
+        "findings",
+    )
     return {name: getattr(options, name) for name in (*names, *more)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,8 +15,9 @@ import SimpleITK as sitk
 from ..images.grid import LPS_TO_RAS, Grid, canonical, check_grid
 from ..images.masks import Volume
 from ..values import Array, IFIMeasureError
-from .dicom_slices import TAGS, Slice, SliceHeader, read_headers, read_planes
+from .dicom_slices import STACK, TAGS, Slice, SliceHeader, kind_of_file, read_headers, read_planes
 from .images import array_view
+from .intact import MOST_BYTES
 
 
 @dataclass
@@ -29,7 +31,10 @@ class Series:
     :param normal: (3,) unit vector across the slices, LPS; zero where it is not known, as the directions.
     :param positions: (N, 3) centers of the slices' first pixels, LPS millimeter; empty where they are not known.
     :param row_direction: (3,) unit vector in which columns are counted, LPS; ``column_direction`` that of rows.
+    :param scaled_apart: whether its slices have stored values of different scales.
     :param problem: why it is no volume; empty where it is one.
+    :param damaged: whether that is because a file is not whole.
+    :param notes: what of its files was left out, a sentence each.
     """
 
     uid: str
@@ -46,7 +51,10 @@ class Series:
     positions: Array = field(default_factory=lambda: np.zeros((0, 3)))
     row_direction: Array = field(default_factory=lambda: np.zeros(3))
     column_direction: Array = field(default_factory=lambda: np.zeros(3))
+    scaled_apart: bool = False
     problem: str = ""
+    damaged: bool = False
+    notes: list[str] = field(default_factory=list)
 
     @property
     def files(self) -> list[Path]:
@@ -89,20 +97,124 @@ def scan_folder(folder: Path, progress: Callable[[str], None] | None = None) -> 
         raise IFIMeasureError(f"{folder}: there is no such folder.")
     inside = folder.rglob("*") if folder.is_dir() else [folder]
     paths = sorted(p for p in inside if p.is_file() and (p == folder or not p.name.startswith(".")))
-    stacks: dict[str, dict[tuple[str, ...], list[SliceHeader]]] = {}
+    members: dict[str, list[SliceHeader]] = {}
     for number, path in enumerate(paths):
         if progress and number % 200 == 199:
             progress(f"reading headers: {number + 1} of {len(paths)} files")
         for one in read_headers(path):
-            stacks.setdefault(str(one.header.SeriesInstanceUID), {}).setdefault(one.kind, []).append(one)
-    if not stacks:
+            members.setdefault(_group(one, folder), []).append(one)
+    if not members:
         raise IFIMeasureError(f"{folder}: no DICOM image was found in this folder.")
-    found: list[Series] = []
-    for uid, of_kinds in stacks.items():
-        series = {kind: _series(uid, members) for kind, members in of_kinds.items()}
-        _tell_stacks_apart(series)
-        found += series.values()
+    found = [series for uid, of in members.items() for series in _stacks(uid, of)]
     return sorted(found, key=lambda s: (_number(s.number), s.uid, s.number))
+
+
+def _group(one: SliceHeader, folder: Path) -> str:
+    """What the slices of a series have in common: its UID, or where it has none, its number.
+
+    :raises IFIMeasureError: where a damaged file may be of any series.
+    """
+    if one.uid:
+        return one.uid
+    if one.damaged:
+        raise IFIMeasureError(
+            f"{folder}: {one.problem}, and of which series it is cannot be told; copy it from its source again, or "
+            "take it out of the folder."
+        )
+    return f"number {one.header.get('SeriesNumber', '')}"
+
+
+def _stacks(uid: str, members: list[SliceHeader]) -> list[Series]:
+    """The volumes that the slices of a series make, or why they make none.
+
+    Frames of multi-frame files say what kind of image they are. Single slices are told apart only where several lie at
+    one place; stacks (packages of slices) of one kind are one volume where they make one together.
+    """
+    members, notes = _without_copies(members)
+    if any(one.problem for one in members) or uid.startswith("number "):
+        return [_unusable(uid, members)]
+    members, odd = _without_odd(members)
+    notes += odd
+    series: dict[tuple[str, ...], Series] = {}
+    for kind, of in _by(members, lambda one: tuple(w for w in one.kind if not w.startswith(STACK))).items():
+        whole = _series(uid, of)
+        parts = _by(of, lambda one: one.kind) if any(one.kind for one in of) else _by(of, _kind_of_file)
+        if whole.problem and len(parts) > 1:
+            series |= {part: _series(uid, slices) for part, slices in parts.items()}
+        else:
+            series[kind] = whole
+    _tell_stacks_apart(series)
+    for one in series.values():
+        one.notes += notes
+        if one.problem and odd:
+            one.problem += f"; {odd[0]}"
+    return list(series.values())
+
+
+def _kind_of_file(one: SliceHeader) -> tuple[str, ...]:
+    return kind_of_file(one.header)
+
+
+def _by(members: list[SliceHeader], key: Callable[[SliceHeader], tuple[str, ...]]) -> dict[Any, list[SliceHeader]]:
+    """Slices by what a function says of them, in the order in which it says it first."""
+    groups: dict[tuple[str, ...], list[SliceHeader]] = {}
+    for one in members:
+        groups.setdefault(key(one), []).append(one)
+    return groups
+
+
+def _unusable(uid: str, members: list[SliceHeader]) -> Series:
+    """A series that cannot be read, and why."""
+    bad = [one for one in members if one.problem]
+    bad.sort(key=lambda one: not one.damaged)
+    series = _described(uid, members)
+    if bad:
+        more = f" and {len(bad) - 1} files more" if len(bad) > 1 else ""
+        series.problem, series.damaged = bad[0].problem + more, bad[0].damaged
+    else:
+        series.problem = "SeriesInstanceUID is missing (removed when it was made anonymous?), which DICOM needs"
+    return series
+
+
+def _without_copies(members: list[SliceHeader]) -> tuple[list[SliceHeader], list[str]]:
+    """The slices without further copies of the same instance; one that is whole stays."""
+    kept: list[SliceHeader] = []
+    places: dict[tuple[str, int | None], list[str]] = {}
+    for one in sorted(members, key=lambda one: bool(one.problem)):  # stable: else in the order of the files
+        instance = (str(one.header.get("SOPInstanceUID") or ""), one.slice.frame)
+        place = str(one.header.get("ImagePositionPatient"))
+        there = places.get(instance, []) if instance[0] else []
+        if there if one.problem else place in there:
+            continue
+        places.setdefault(instance, []).append(place)
+        kept.append(one)
+    copies = len(members) - len(kept)
+    return kept, [f"{copies} files are copies of others and were left out"] if copies else []
+
+
+_MOST_ODD = 0.1
+"""Share of a series that may be left out because it is something else, such as a screen save."""
+
+
+def _without_odd(members: list[SliceHeader]) -> tuple[list[SliceHeader], list[str]]:
+    """The slices without a few that are of another size, direction or without a place."""
+    forms = [_form(one.header) for one in members]
+    common = max(set(forms), key=forms.count)
+    odd = [one for one, form in zip(members, forms) if form != common]
+    if not odd or len(odd) > max(1.0, _MOST_ODD * len(members)) or len(members) < 6 or common[2] is None:
+        return members, []
+    names = ", ".join(dict.fromkeys(one.slice.path.name for one in odd[:3]))
+    more = f" and {len(odd) - 3} more" if len(odd) > 3 else ""
+    note = f"{names}{more} of the series has another size or direction than the other slices, and was left out"
+    return [one for one, form in zip(members, forms) if form == common], [note]
+
+
+def _form(header: Any) -> tuple[int, int, tuple[float, ...] | None]:
+    """Size and direction of a slice; no direction where it has no place."""
+    direction = header.get("ImageOrientationPatient")
+    placed = direction is not None and header.get("ImagePositionPatient") is not None
+    turned = tuple(round(float(v), 2) + 0.0 for v in direction) if placed else None
+    return int(header.Rows), int(header.Columns), turned
 
 
 def _tell_stacks_apart(stacks: dict[tuple[str, ...], Series]) -> None:
@@ -124,20 +236,25 @@ def _number(text: str) -> float:
         return math.inf
 
 
-def _series(uid: str, members: list[SliceHeader]) -> Series:
-    """A series of its slices in any order; ``problem`` tells where they make no volume."""
+def _described(uid: str, members: list[SliceHeader]) -> Series:
+    """A series as its first slice describes it, without a place."""
     first = members[0].header
-    series = Series(
+    return Series(
         uid=uid,
         number=str(first.get("SeriesNumber", "") or "without number"),
         description=str(first.get("SeriesDescription", "") or first.get("ProtocolName", "") or ""),
         modality=str(first.get("Modality", "")),
         slices=[member.slice for member in members],
         tags={name: str(first.get(name, "")) for name in TAGS if first.get(name) not in (None, "")},
-        rows=int(first.Rows),
-        columns=int(first.Columns),
     )
+
+
+def _series(uid: str, members: list[SliceHeader]) -> Series:
+    """A series of its slices in any order; ``problem`` tells where they make no volume."""
+    series = _described(uid, members)
     headers = [member.header for member in members]
+    series.rows, series.columns = int(headers[0].Rows), int(headers[0].Columns)
+    series.scaled_apart = len({(h.get("RescaleSlope"), h.get("RescaleIntercept")) for h in headers}) > 1
     series.problem = _problem_of_headers(headers)
     if not series.problem:
         along = _arrange(series, headers)
@@ -173,7 +290,7 @@ def _arrange(series: Series, headers: list[Any]) -> Array:
     series.slices = [series.slices[i] for i in order]
     series.positions = positions[order]
     if len(order) > 1:
-        series.step_mm = float(np.median(np.diff(along[order])))
+        series.step_mm = _step_mm(along[order])
     return np.asarray(along[order])
 
 
@@ -188,7 +305,7 @@ def _problem_of_gaps(series: Series, along: Array) -> str:
             f"{int((gaps < 1e-3).sum()) + 1} or more slices share a position (first at {_at(series.positions[at])}), "
             "as several echoes, contrasts or time points in one series do; split them"
         )
-    if np.abs(gaps - step).max() > max(0.02 * step, 0.02):
+    if np.abs(gaps - step).max() > _tolerance_mm(step) and not _is_rounded(along):
         at = int(np.abs(gaps - step).argmax())
         word = "slices are missing" if gaps[at] > 1.5 * step else "slices are unevenly spaced"
         return (
@@ -196,6 +313,30 @@ def _problem_of_gaps(series: Series, along: Array) -> str:
             f" where others are {step:.2f} mm apart"
         )
     return ""
+
+
+_ROUNDING_MM = 0.051
+"""How far a place may be off where it was rounded to a tenth of a millimeter."""
+
+
+def _tolerance_mm(step: float) -> float:
+    """How far two slices may be from as far apart as the others."""
+    return max(0.02 * step, 0.02)
+
+
+def _step_mm(along: Array) -> float:
+    """How far slices at these places along the normal (N,), growing, are apart."""
+    step = float(np.median(np.diff(along)))
+    if np.abs(np.diff(along) - step).max() > _tolerance_mm(step) and _is_rounded(along):
+        return float(along[-1] - along[0]) / (len(along) - 1)  # the median of rounded places would be off
+    return step
+
+
+def _is_rounded(along: Array) -> bool:
+    """Whether places along the normal (N,), growing, are evenly spaced but for their rounding."""
+    numbers = np.arange(len(along))
+    off = along - np.polyval(np.polyfit(numbers, along, 1), numbers)
+    return bool(np.abs(off).max() <= 1.5 * _ROUNDING_MM and np.diff(along).min() > 4.0 * _ROUNDING_MM)
 
 
 def _problem_of_shifts(series: Series) -> str:
@@ -220,15 +361,13 @@ def read_series(series: Series) -> Volume:
     files = series.files
     grid = series.grid
     assert grid is not None
+    if 2 * math.prod(grid.shape) > MOST_BYTES:
+        raise IFIMeasureError(
+            f"{files[0].parent}: {series.label} claims {2 * math.prod(grid.shape) / 2**30:.1f} GiB of pixels; an image "
+            f"of up to {MOST_BYTES / 2**30:.0f} GiB is read."
+        )
     try:
-        if series.slices[0].frame is None:
-            reader = sitk.ImageSeriesReader()
-            reader.SetFileNames([str(p) for p in files])
-            image = reader.Execute()
-            stored = array_view(image) if image.GetNumberOfComponentsPerPixel() == 1 else None
-        else:
-            planes = read_planes(series.slices)
-            stored = np.stack(planes).T if planes[0].ndim == 2 else None
+        stored = _pixels(series)
     except RuntimeError:
         raise IFIMeasureError(
             f"{files[0].parent}: the pixels of {series.label} cannot be read (damaged or in an unknown compression)."
@@ -238,3 +377,18 @@ def read_series(series: Series) -> Volume:
     array, turned = canonical(stored, grid.affine)
     check_grid(turned, files[0].parent)
     return Volume(array, turned, path=files[0].parent, tags=dict(series.tags), files=tuple(files))
+
+
+def _pixels(series: Series) -> Array | None:
+    """The pixels of a series, [i, j, k] as its slices lie; None where they are colors.
+
+    :raises RuntimeError: where a file cannot be read.
+    """
+    if series.slices[0].frame is None and not series.scaled_apart:
+        reader = sitk.ImageSeriesReader()
+        reader.SetFileNames([str(p) for p in series.files])
+        with contextlib.suppress(RuntimeError):  # it refuses a thickness of 0, too
+            image = reader.Execute()
+            return array_view(image) if image.GetNumberOfComponentsPerPixel() == 1 else None
+    planes = read_planes(series.slices)
+    return np.stack(planes).T if planes[0].ndim == 2 else None

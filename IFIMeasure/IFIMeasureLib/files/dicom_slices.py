@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import SimpleITK as sitk
 
 from ..values import Array
+from .dicom_files import FOREIGN_ERRORS, error_text, read_header
 
 TAGS = (
     "SOPClassUID",
@@ -49,8 +51,15 @@ TAGS = (
     "SamplesPerPixel",
     "MRAcquisitionType",
     "TemporalPositionIdentifier",
+    "RescaleSlope",
+    "RescaleIntercept",
+    "InversionTime",
+    "ScanOptions",
 )
 """Keywords of what is read of a slice's header."""
+
+STACK = "stack "
+"""How the word begins that tells of which stack a frame is."""
 
 _FUNCTIONAL_GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 
@@ -78,27 +87,47 @@ class SliceHeader:
 
     :param kind: what kind of image it is of, in words, where a multi-frame file holds several (echoes, Dixon images).
     :param header: pydicom dataset with those of :data:`TAGS` that are known, as that of a file with one slice.
+    :param problem: why it cannot be used; empty where it can.
+    :param damaged: whether that is because its file is not whole.
     """
 
     slice: Slice
     kind: tuple[str, ...]
     header: Any
+    problem: str = ""
+    damaged: bool = False
+
+    @property
+    def uid(self) -> str:
+        """UID of its series; empty where there is none."""
+        return str(self.header.get("SeriesInstanceUID", "") or "")
 
 
 def read_headers(path: Path) -> list[SliceHeader]:
-    """Return the slices of a file; none where it is no DICOM image."""
-    import pydicom
-    from pydicom.errors import InvalidDicomError
+    """Return the slices of a file; none where it is no DICOM image.
 
-    try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[*TAGS, *_FUNCTIONAL_GROUPS])
-    except (InvalidDicomError, OSError, EOFError, ValueError, AttributeError, NotImplementedError):
+    :raises IFIMeasureError: where the file cannot be read.
+    """
+    found = read_header(path, [*TAGS, *_FUNCTIONAL_GROUPS])
+    if found is None:
         return []
-    if header.get("Rows") is None or header.get("SeriesInstanceUID") is None or header.get("Modality") in _NO_IMAGES:
+    header = found.dataset
+    if found.damaged or found.problem:
+        return [SliceHeader(Slice(path), (), header, found.problem, found.damaged)]
+    if header.get("Rows") is None or header.get("Modality") in _NO_IMAGES:
         return []
     if _frame_count(header) == 1 and "PerFrameFunctionalGroupsSequence" not in header:
         return [SliceHeader(Slice(path), (), header)]
-    return _frames(path, header)
+    described = len(header.get("PerFrameFunctionalGroupsSequence") or [])
+    problem = ""
+    if described and described != _frame_count(header):
+        problem = f"{path.name} is incomplete or damaged ({_frame_count(header)} frames, and {described} are described)"
+    else:
+        try:
+            return _frames(path, header)
+        except FOREIGN_ERRORS as error:
+            problem = f"what {path.name} says of its frames cannot be read ({error_text(error)})"
+    return [SliceHeader(Slice(path), (), header, problem, damaged=described != 0)]
 
 
 def read_planes(slices: Sequence[Slice]) -> list[Array]:
@@ -107,13 +136,39 @@ def read_planes(slices: Sequence[Slice]) -> list[Array]:
     :raises RuntimeError: where a file cannot be read.
     """
     paths = dict.fromkeys(s.path for s in slices)
-    files = {path: sitk.GetArrayFromImage(sitk.ReadImage(str(path))) for path in paths}
+    files = {path: _pixels(path) for path in paths}
     planes = []
     for s in slices:
         stored = files[s.path]
         plane = stored.squeeze(0) if s.frame is None else stored[s.frame]
         planes.append(plane if (s.slope, s.intercept) == (1.0, 0.0) else plane * s.slope + s.intercept)
     return planes
+
+
+def _pixels(path: Path) -> Array:
+    """The pixels of a file, (frames, rows, columns)."""
+    try:
+        return np.asarray(sitk.GetArrayFromImage(sitk.ReadImage(str(path))))
+    except RuntimeError:
+        return _pixels_of_pydicom(path)
+
+
+def _pixels_of_pydicom(path: Path) -> Array:
+    """The pixels of a file with one slice that SimpleITK refuses, as for a thickness of 0.
+
+    :raises RuntimeError: where pydicom cannot read them, too.
+    """
+    import pydicom
+
+    try:
+        dataset = pydicom.dcmread(path, force=True)
+        pixels = dataset.pixel_array
+        slope, intercept = float(dataset.get("RescaleSlope", 1) or 1), float(dataset.get("RescaleIntercept", 0) or 0)
+    except FOREIGN_ERRORS as error:
+        raise RuntimeError(error_text(error)) from None
+    if _frame_count(dataset) > 1:
+        raise RuntimeError("several frames are read by SimpleITK alone")
+    return np.asarray(pixels if (slope, intercept) == (1.0, 0.0) else pixels * slope + intercept)[None]
 
 
 def _frame_count(header: Any) -> int:
@@ -178,6 +233,16 @@ def _frame_header(header: Any, groups: _Groups) -> Any:
     return single
 
 
+def kind_of_file(header: Any) -> tuple[str, ...]:
+    """Return words that tell what kind of image a slice is of, where several lie in a series at the same places."""
+    words = [str(word) for word in header.get("ImageType") or []]
+    for keyword, unit in (("EchoTime", " ms"), ("InversionTime", " ms inversion"), ("TemporalPositionIdentifier", "")):
+        value = header.get(keyword)
+        if value not in (None, ""):
+            words.append(f"{'time ' if not unit else ''}{value}{unit}")
+    return tuple(words)
+
+
 def _kind(groups: _Groups) -> Iterable[str]:
     """Words that tell what kind of image a frame is of."""
     of_mr, of_ct = (groups[f"{modality}ImageFrameTypeSequence"].get("FrameType") for modality in ("MR", "CT"))
@@ -187,6 +252,6 @@ def _kind(groups: _Groups) -> Iterable[str]:
         yield f"{echo:g} ms"
     content = groups["FrameContentSequence"]
     if content.get("StackID"):
-        yield f"stack {content.StackID}"
+        yield f"{STACK}{content.StackID}"
     if content.get("TemporalPositionIndex") is not None:
         yield f"time {content.TemporalPositionIndex}"

@@ -18,6 +18,7 @@ from ..anatomy.landmarks import Landmark, LandmarkSet, empty_landmarks, landmark
 from ..images.grid import Grid, canonical, check_grid, refuse_shear
 from ..images.masks import Segmentation, Volume
 from ..values import Array, IFIMeasureError, Side, point3
+from .dicom_files import is_dicom
 from .dicom_series import read_series, scan_folder
 from .images import image_affine_ras, read_volume, volume_of_image
 from .markups import read_landmarks
@@ -55,29 +56,28 @@ def given_volume(
     match: Grid | None = None,
     series: str | int | None = None,
     say: Callable[[str], None] | None = None,
+    argument: str = "series",
 ) -> tuple[Volume, str]:
     """Return an image, whatever it was given as, and why this series where a DICOM folder holds several.
 
     :param what: name of the argument, for messages.
     :param match: grid that a series of a DICOM folder should have.
-    :param series: number or UID of the series of a DICOM folder to take.
+    :param series: number or UID of the series of a DICOM folder or file to take.
+    :param argument: name of the argument that names the series, for messages.
     :raises IFIMeasureError: where it is no image, its geometry is unusable, or no series can be chosen; one sentence.
     """
     if is_path(given):
         path = given_path(given, what)
-        if path.is_dir() or (path.is_file() and path.suffix.lower() in (".dcm", ".ima")):
-            choice = choose_series(scan_folder(path, say), match, None if series is None else str(series))
-            if choice.series is None:
-                raise IFIMeasureError(f"{path}: {choice.reason}", argument="series")
-            return read_series(choice.series), f"{choice.series.label} was taken: {choice.reason}"
+        if path.is_dir() or is_dicom(path):
+            return _volume_of_dicom(path, match, series, argument, say)
         if series is not None:
             raise IFIMeasureError(
-                f"series is {series!r}, but {path} is no DICOM folder; leave the series out.", argument="series"
+                f"{argument} is {series!r}, but {path} is no DICOM; leave the series out.", argument=argument
             )
         return read_volume(path), ""
     if series is not None:
         raise IFIMeasureError(
-            f"series is {series!r}, but the image is no DICOM folder; leave the series out.", argument="series"
+            f"{argument} is {series!r}, but the image is no DICOM folder; leave the series out.", argument=argument
         )
     where = Path(f"{what.replace('_', ' ')} in memory")
     if isinstance(given, sitk.Image):
@@ -87,6 +87,21 @@ def given_volume(
     turned, grid = canonical(array, affine)
     check_grid(grid, where)
     return Volume(turned, grid, where), ""
+
+
+def _volume_of_dicom(
+    path: Path,
+    match: Grid | None,
+    series: str | int | None,
+    argument: str,
+    say: Callable[[str], None] | None,
+) -> tuple[Volume, str]:
+    """A series of a DICOM folder, or of one file, and why it was taken."""
+    choice = choose_series(scan_folder(path, say), match, None if series is None else str(series), argument)
+    if choice.series is None:
+        raise IFIMeasureError(f"{path}: {choice.reason}", argument=argument)
+    told = [f"{choice.series.label} was taken: {choice.reason}", *choice.series.notes]
+    return read_series(choice.series), ". ".join(told)
 
 
 def given_landmarks(given: GivenLandmarks | None) -> dict[Side, LandmarkSet]:

@@ -18,6 +18,7 @@ from ..anatomy.structures import names_of_other_programs, structure_from_name
 from ..images.grid import LPS_TO_RAS, Grid, canonical, check_grid, refuse_shear
 from ..images.masks import Segmentation, SegmentRef, bounding_boxes
 from ..values import Array, IFIMeasureError
+from .dicom_files import is_dicom, refuse_damaged_dicom
 from .dicom_study import grid_of
 from .images import StoredImage, read_image, stored_image
 from .slicer_segments import refuse_contradiction, slicer_segments
@@ -48,7 +49,7 @@ def read_segmentation(path: Path, names: Collection[str] = ()) -> Segmentation:
         if len(files) != 1:
             return _read_masks(path, files, names)
         path = files[0]
-    if path.exists() and _is_dicom(path):
+    if is_dicom(path):
         return _read_dicom_seg(path)
     stored = read_image(path)
     refuse_shear(stored.affine, path)
@@ -267,18 +268,11 @@ def _present_values(boxes: list[Any], path: Path) -> list[int]:
     return values
 
 
-def _is_dicom(path: Path) -> bool:
-    try:
-        with path.open("rb") as stream:
-            return stream.read(132)[128:] == b"DICM"
-    except OSError:
-        return False
-
-
 def _read_dicom_seg(path: Path) -> Segmentation:
     import highdicom
     import pydicom
 
+    refuse_damaged_dicom(path)
     dataset = pydicom.dcmread(path, stop_before_pixels=True)
     if dataset.get("SOPClassUID") not in _SEGMENTATION_CLASSES:
         raise IFIMeasureError(

@@ -21,7 +21,9 @@ class Choice:
     reason: str
 
 
-def choose_series(series: list[Series], match: Grid | None = None, number: str | None = None) -> Choice:
+def choose_series(
+    series: list[Series], match: Grid | None = None, number: str | None = None, argument: str = "series"
+) -> Choice:
     """Choose the series that shows the hips.
 
     A series the person names wins (number or UID). Else the one whose grid is that of the segmentation.
@@ -30,9 +32,16 @@ def choose_series(series: list[Series], match: Grid | None = None, number: str |
 
     :param match: the segmentation's grid.
     :param number: number or UID that a person named.
+    :param argument: by what name a person says it, for messages.
     """
     if number is not None:
-        return _named(series, number)
+        return _named(series, number, argument)
+    broken = [s for s in series if s.damaged]
+    if broken:
+        of = "; ".join(f"{s.label}: {s.problem}" for s in broken)
+        return Choice(
+            None, f"a series is not whole ({of}); copy it from its source again, or name another ({argument})."
+        )
     usable = [s for s in series if s.grid is not None]
     if match is not None:
         same = [s for s in usable if _lies_on(s, match)]
@@ -45,16 +54,16 @@ def choose_series(series: list[Series], match: Grid | None = None, number: str |
         return Choice(None, f"no series is a volume that can be measured ({why}).")
     if len(volumes) == 1:
         return Choice(volumes[0], "it is the only volume that is no localizer")
-    return _best(volumes)
+    return _best(volumes, argument)
 
 
-def _named(series: list[Series], number: str) -> Choice:
+def _named(series: list[Series], number: str, argument: str) -> Choice:
     named = [s for s in series if number in (s.number, s.uid)]
     if len(named) == 1:
         return Choice(named[0], "it was named")
     have = ", ".join(s.number for s in series)
     many = f"{len(named)} series have" if named else "there is none with"
-    return Choice(None, f"series is {number!r}: {many} this number or UID; there are {have}.")
+    return Choice(None, f"{argument} is {number!r}: {many} this number or UID; there are {have}.")
 
 
 def _lies_on(series: Series, match: Grid) -> bool:
@@ -78,21 +87,21 @@ def _is_localizer(series: Series) -> bool:
     )
 
 
-def _best(volumes: list[Series]) -> Choice:
+def _best(volumes: list[Series], argument: str) -> Choice:
     """Of several volumes the one that shows the pelvis, axial, in the thinnest slices."""
     parts = {s.uid: anatomy(s) for s in volumes}
     hips = [s for s in volumes if any(word in parts[s.uid] for word in ("pelvis", "hip"))]
     if not hips and all(part == "unknown" for part in parts.values()):
         hips = volumes
     if not hips:
-        return Choice(None, f"none of {', '.join(s.label for s in volumes)} shows a pelvis; name one (series).")
+        return Choice(None, f"none of {', '.join(s.label for s in volumes)} shows a pelvis; name one ({argument}).")
     axial = [s for s in hips if s.plane == "axial"] or [s for s in hips if "axial" in s.plane] or hips
     finest = min(s.step_mm for s in axial)
     best = [s for s in axial if s.step_mm <= finest * 1.01]
     t1 = [s for s in best if "t1" in s.description.lower()]
     best = t1 if len(t1) == 1 else best
     if len(best) > 1:
-        return Choice(None, f"{', '.join(s.label for s in best)} are alike; name one (series).")
+        return Choice(None, f"{', '.join(s.label for s in best)} are alike; name one ({argument}).")
     words = f"it shows the {parts[best[0].uid]}, is {best[0].plane} and has the thinnest slices of those"
     return Choice(best[0], words + (" (T1 by its name)" if len(t1) == 1 and len(axial) > 1 else ""))
 

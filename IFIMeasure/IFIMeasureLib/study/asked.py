@@ -39,6 +39,10 @@ GivenFindings = Findings | Mapping[str, Mapping[str, str]] | Iterable[str]
 GivenLabels = str | PathLike | Mapping[Any, str]
 
 
+_SECOND = {"fat_image": "fat_series", "opposed_image": "opposed_series"}
+"""Second images of Dixon, and what names their series."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Asked:
     """What was asked for, by the names and meanings of :func:`.api.measure` and :func:`.api.segment_muscle`."""
@@ -52,6 +56,8 @@ class Asked:
     contrast: str | None
     fat_image: GivenImage | None
     opposed_image: GivenImage | None
+    fat_series: str | int | None
+    opposed_series: str | int | None
     date: str | datetime.date | None
     sex: str | None
     age_years: float | None
@@ -139,6 +145,8 @@ def _options(asked: Asked, mapping: Mapping[str, Structure], findings: Findings)
             "strokes": asked.strokes,
             "labels": labels,
             "series": asked.series,
+            "fat_series": asked.fat_series,
+            "opposed_series": asked.opposed_series,
             "side": asked.side,
             "contrast": asked.contrast,
             "date": asked.date,
@@ -153,7 +161,7 @@ def _options(asked: Asked, mapping: Mapping[str, Structure], findings: Findings)
 
 def _of_landmarks(asked: Asked, person: dict[Side, LandmarkSet]) -> StudyResult:
     """Measure what landmarks alone tell."""
-    for argument in ("image", "series", "contrast", "fat_image", "opposed_image", "labels"):
+    for argument in ("image", "series", "contrast", *_SECOND, *_SECOND.values(), "labels"):
         if getattr(asked, argument) is not None:
             raise IFIMeasureError(
                 f"{argument} is given without a segmentation, and tells nothing then; give the segmentation of hip "
@@ -192,6 +200,11 @@ def _checked(asked: Asked) -> Asked:
                 f"is {contrast}.",
                 argument="contrast",
             )
+    for argument, series in _SECOND.items():
+        if getattr(asked, series) is not None and getattr(asked, argument) is None:
+            raise IFIMeasureError(
+                f"{series} is {getattr(asked, series)!r}, but {argument} is not given; name it.", argument=series
+            )
     if asked.strokes is not None and not isinstance(asked.strokes, Strokes) and not is_path(asked.strokes):
         raise IFIMeasureError(
             f"strokes is of type {type(asked.strokes).__name__}; give a file of Slicer markups, or Strokes.",
@@ -204,6 +217,8 @@ def _checked(asked: Asked) -> Asked:
         asked,
         landmarks=asked.landmarks if isinstance(asked.landmarks, Mapping) else landmark_files(asked.landmarks),
         series=None if asked.series is None else str(asked.series),
+        fat_series=None if asked.fat_series is None else str(asked.fat_series),
+        opposed_series=None if asked.opposed_series is None else str(asked.opposed_series),
         date=parse_date(str(asked.date), "date").isoformat() if asked.date else None,
         age_years=_number("age_years", asked.age_years, "years", 0.0, 130.0),
         height_m=_number("height_m", asked.height_m, "meters", 0.3, 2.6),
@@ -236,4 +251,6 @@ def _muscle_images(asked: Asked, volume: Volume | None) -> MuscleImages | None:
     second = getattr(asked, argument)
     if second is None:
         return muscle_images(asked.contrast, volume, None)
-    return muscle_images(asked.contrast, volume, given_volume(second, argument, volume.grid)[0])
+    series = getattr(asked, _SECOND[argument])
+    of_dixon = given_volume(second, argument, volume.grid, series, argument=_SECOND[argument])[0]
+    return muscle_images(asked.contrast, volume, of_dixon)

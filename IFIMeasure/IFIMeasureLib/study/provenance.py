@@ -34,7 +34,10 @@ FOUND_IN_IMAGE: tuple[MuscleOrigin, ...] = ("image", "image, with other examinat
 _FILE_OPTIONS = ("image", "segmentation", "fat_image", "opposed_image", "landmarks", "strokes", "earlier")
 
 
-_PLAIN_OPTIONS = ("labels", "series", "side", "contrast", "sex", "age", "height", "weight", "date", "findings", "seed")
+_PLAIN_OPTIONS = (
+    *("labels", "series", "fat_series", "opposed_series", "side", "contrast", "sex", "age", "height", "weight"),
+    *("date", "findings", "seed"),
+)
 
 
 OPTIONS = (*_FILE_OPTIONS, *_PLAIN_OPTIONS)

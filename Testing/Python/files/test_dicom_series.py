@@ -51,6 +51,11 @@ def edit(path: Path, **values) -> None:
     dataset.save_as(path)
 
 
+def again(path: Path) -> None:
+    """Another instance at the same place."""
+    edit(shutil.copy(path, path.with_name("again.dcm")), SOPInstanceUID="2.25.99")
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -65,9 +70,12 @@ def edit(path: Path, **values) -> None:
             ),
             "unevenly spaced",
         ),
-        (lambda files: edit(files[4], ImageOrientationPatient=[0, 1, 0, 0, 0, -1]), "mixed orientations"),
-        (lambda files: edit(files[4], Rows=10), "different numbers of rows"),
-        (lambda files: shutil.copy(files[4], files[4].with_name("again.dcm")), "share a position"),
+        (
+            lambda files: [edit(f, ImageOrientationPatient=[0, 1, 0, 0, 0, -1]) for f in files[::2]],
+            "mixed orientations",
+        ),
+        (lambda files: edit(files[4], Rows=10), "incomplete or damaged .its header claims 2,820 bytes of pixels"),
+        (lambda files: again(files[4]), "share a position"),
         (lambda files: [f.unlink() for f in files[1:]], "single slice"),
     ],
 )
