@@ -329,12 +329,7 @@ def measure(
     """
     if readings is not None:
         raise IFIMeasureError("readings: points read by hand are not taken yet; give landmarks.", argument="readings")
-    asked = Asked(
-        segmentation=segmentation, image=image, labels=labels, landmarks=landmarks, series=series, side=side,
-        contrast=contrast, fat_image=fat_image, opposed_image=opposed_image, fat_series=fat_series,
-        opposed_series=opposed_series, date=date, sex=sex, age_years=age_years, height_m=height_m,
-        weight_kg=weight_kg, findings=findings,
-    )  # fmt: skip
+    asked = Asked.of(locals())
     return Study(*measured(asked, progress or _silent, False), _text(name, "name"))
 
 
@@ -369,12 +364,7 @@ def segment_muscle(
         ``inside`` and ``outside``, or :class:`.Strokes`. All else as in :func:`measure`.
     :raises IFIMeasureError: as :func:`measure`, and where the muscle is found on no side.
     """
-    asked = Asked(
-        segmentation=segmentation, image=image, labels=labels, landmarks=landmarks, series=series, side=side,
-        contrast=contrast, fat_image=fat_image, opposed_image=opposed_image, fat_series=fat_series,
-        opposed_series=opposed_series, date=date, sex=sex, age_years=age_years, height_m=height_m,
-        weight_kg=weight_kg, findings=findings, strokes=strokes,
-    )  # fmt: skip
+    asked = Asked.of(locals())
     if image is None or segmentation is None:
         lacking = "image" if image is None else "segmentation"
         raise IFIMeasureError(f"{lacking} is None: the muscle is found in an image beside segmented bones; give both.")

@@ -66,6 +66,11 @@ class Asked:
     findings: GivenFindings | None
     strokes: PathLike | Strokes | None = None
 
+    @classmethod
+    def of(cls, arguments: Mapping[str, Any]) -> Asked:
+        """Return what a function of the front door was asked for, by its arguments; what is no field is left out."""
+        return cls(**{name: arguments[name] for name in cls.__dataclass_fields__ if name in arguments})
+
 
 def measured(asked: Asked, say: Progress, muscle: bool) -> tuple[StudyResult, PreparedStudy | None]:
     """Read what was given, segment the muscle where that is asked for, and measure.
