@@ -300,6 +300,8 @@ def measure(
     height_m: float | None = None,
     weight_kg: float | None = None,
     findings: GivenFindings | None = None,
+    same_place: bool = False,
+    register: bool = False,
     name: str | None = None,
     progress: Progress | None = None,
 ) -> Study:
@@ -309,7 +311,8 @@ def measure(
     SimpleITK, or a pair ``(array[i, j, k], affine (4, 4) from ijk to RAS mm)``.
 
     :param segmentation: hip bones and femora at least; without it, angles and lengths come from ``landmarks`` alone.
-    :param image: serves pictures, DICOM data, and volume, fat and edema of the muscle.
+    :param image: serves pictures, DICOM data, and volume, fat and edema of the muscle. It may have any grid; that the
+        bones lie on it is checked in it.
     :param labels: which label is what: a preset (such as ``totalsegmentator``), a JSON file or text, or a mapping such
         as ``{1: "hip_right", 2: "femur_right"}`` from label values or segment names.
     :param landmarks: placed by a person: they win, point by point. Paths of Slicer markups, or by side
@@ -323,6 +326,9 @@ def measure(
     :param date: of the examination, ISO 8601; None for that of the DICOM data. So are sex (``F``, ``M``), age in
         years, height in meters and weight in kilograms.
     :param findings: what a reader found, such as ``{"right": {"reader_tear": "partial"}}``; exported as it is.
+    :param same_place: whether image and bones are said to lie in the same place, so that nothing is refused for that.
+    :param register: whether each bone is moved rigidly onto the image first; the spaces are then those of the leg's
+        position in the image.
     :param name: of the study, as a scene names its nodes; None for that of the folder it is saved in.
     :param progress: is told in words what is being done.
     :raises IFIMeasureError: where the input contradicts itself or cannot be read; one sentence that says what to do.
@@ -353,6 +359,8 @@ def segment_muscle(
     height_m: float | None = None,
     weight_kg: float | None = None,
     findings: GivenFindings | None = None,
+    same_place: bool = False,
+    register: bool = False,
     name: str | None = None,
     progress: Progress | None = None,
 ) -> Study:

@@ -98,6 +98,17 @@ def _add_images(command: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="image out of phase, with --contrast in-phase: fat and water from both",
     )
+    command.add_argument(
+        "--register",
+        action="store_true",
+        help="move each bone rigidly onto IMAGE first (bones of another examination, or of CT); the spaces are then "
+        "those of the leg's position in IMAGE",
+    )
+    command.add_argument(
+        "--same-place",
+        action="store_true",
+        help="bones and images lie in the same place, whatever DICOM and the images' edges say",
+    )
 
 
 def _add_person(command: argparse.ArgumentParser) -> None:
@@ -152,15 +163,6 @@ def add_export(command: argparse.ArgumentParser) -> None:
 def study_arguments(options: argparse.Namespace) -> dict[str, Any]:
     """Return what :func:`add_study` asked for, by the names of :func:`.api.measure`."""
     names = ("segmentation", "image", "labels", "landmarks", "series", "side", "contrast", "fat_image")
-    more = (
-        "opposed_image",
-        "fat_series",
-        "opposed_series",
-        "date",
-        "sex",
-        "age_years",
-        "height_m",
-        "weight_kg",
-        "findings",
-    )
-    return {name: getattr(options, name) for name in (*names, *more)}
+    more = ("opposed_image", "fat_series", "opposed_series", "date", "sex", "age_years", "height_m", "weight_kg")
+    rest = ("findings", "same_place", "register")
+    return {name: getattr(options, name) for name in (*names, *more, *rest)}

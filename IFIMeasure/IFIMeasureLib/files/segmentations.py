@@ -299,7 +299,8 @@ def _read_dicom_seg(path: Path) -> Segmentation:
     whole = grid_of(dataset)
     if whole is not None:
         turned, grid = _put_back(turned, grid, whole)
-    return Segmentation(turned, grid, packed.segments, path, named=True)
+    frame = str(dataset.get("FrameOfReferenceUID") or "")
+    return Segmentation(turned, grid, packed.segments, path, named=True, frame_of_reference=frame)
 
 
 def _put_back(layers: list[Array], grid: Grid, whole: Grid) -> tuple[list[Array], Grid]:

@@ -66,7 +66,8 @@ class Mask:
 class Segmentation:
     """Labels of a file: one or more layers of integers [i, j, k] on one grid, and the segments in them.
 
-    ``files`` names what was read where ``path`` is a folder.
+    ``files`` names what was read where ``path`` is a folder. ``frame_of_reference`` is the UID by which DICOM names the
+    space that coordinates are of; empty where no one says.
     """
 
     layers: list[Array]
@@ -76,6 +77,7 @@ class Segmentation:
     named: bool
     notes: list[str] = field(default_factory=list)
     files: tuple[Path, ...] = ()
+    frame_of_reference: str = ""
     _boxes: dict[int, list[Any]] = field(default_factory=dict)
 
     def mask(self, refs: list[SegmentRef], margin: int = 1) -> Mask | None:

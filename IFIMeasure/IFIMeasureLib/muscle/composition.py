@@ -10,7 +10,7 @@ import scipy
 from ..images.masks import Mask
 from ..values import Array, point3
 from .images import MuscleImages
-from .masks import resampled
+from .masks import resampled, sampled
 from .numbers import MuscleNumbers
 from .signal import Levels
 
@@ -33,7 +33,7 @@ def with_images(
     :param reference: a healthy muscle nearby, for the edema.
     :param femur: its marrow tells where water and fat images are swapped.
     """
-    inside = resampled(mask, images.grid)
+    inside = sampled(mask, images.grid)
     if not inside.any():
         return replace(numbers, notes=(*numbers.notes, "the images do not show the muscle"))
     fat = _fat(images, inside, levels, femur)
@@ -125,6 +125,7 @@ def _marrow_is_water(images: MuscleImages, femur: Mask | None) -> bool:
     if femur is None or images.water is None or images.fat is None:
         return False
     deep = scipy.ndimage.binary_erosion(resampled(femur, images.grid), iterations=3)
+    deep &= np.isfinite(images.water) & np.isfinite(images.fat)
     return bool(deep.sum() >= 50 and np.median(images.water[deep]) > np.median(images.fat[deep]))
 
 
@@ -141,7 +142,7 @@ def _edema(images: MuscleImages, inside: Array, reference: Mask | None) -> _Edem
     """Edema of the voxels ``inside`` (I, J, K), from fat-suppressed T2."""
     if images.t2fs is None:
         return _Edema()
-    beside = None if reference is None else resampled(reference, images.grid)
+    beside = None if reference is None else sampled(reference, images.grid)
     if beside is None or not beside.any():
         return _Edema(notes=("there is no reference muscle, so edema is not measured",))
     normal = float(np.median(images.t2fs[beside]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 
 from ..images.grid import Grid
 from ..images.masks import Volume
@@ -48,29 +49,40 @@ def muscle_images(contrast: str, volume: Volume, second: Volume | None) -> Muscl
     :param contrast: what ``volume`` is: ``t1``, ``t2fs``, ``water`` (then ``second`` is fat) or ``in-phase`` (then
         ``second`` is out of phase).
     :returns: None for an in-phase image alone, which tells nothing.
-    :raises IFIMeasureError: where there is no such contrast, both do not lie on one grid, or ``second`` is not asked
-        for.
+    :param second: it may lie on another grid; it is then sampled at the voxels of ``volume``, NaN where it ends.
+    :raises IFIMeasureError: where there is no such contrast, or ``second`` is not asked for.
     """
     if contrast not in CONTRASTS:
         raise IFIMeasureError(f"contrast is {contrast!r}: it must be one of {', '.join(CONTRASTS)}.")
-    if second is not None:
-        _refuse_no_pair(contrast, volume, second)
+    beside = None if second is None else _paired(contrast, volume, second)
     if contrast == "in-phase":
-        return None if second is None else MuscleImages.from_phases(volume.grid, volume.array, second.array)
-    return MuscleImages(volume.grid, **{contrast: volume.array}, fat=None if second is None else second.array)
+        return None if beside is None else MuscleImages.from_phases(volume.grid, volume.array, beside)
+    return MuscleImages(volume.grid, **{contrast: volume.array}, fat=beside)
 
 
-def _refuse_no_pair(contrast: str, volume: Volume, second: Volume) -> None:
+def _paired(contrast: str, volume: Volume, second: Volume) -> Array:
+    """A second image at the voxels of the first, (I, J, K)."""
     if contrast not in ("water", "in-phase"):
         raise IFIMeasureError(
             f"{second.path}: a second image goes with the water or in-phase image of Dixon only;"
             " leave it out, or say that the first one is such an image."
         )
-    difference = volume.grid.difference(second.grid)
-    if difference:
-        raise IFIMeasureError(
-            f"{second.path}: the images of Dixon do not lie on the same grid ({difference}); give those of one series."
-        )
+    if not volume.grid.difference(second.grid):
+        return second.array
+    return _sampled(second, volume.grid)
+
+
+def _sampled(volume: Volume, grid: Grid) -> Array:
+    """An image at the voxels of another grid, by cubic splines between its own, (I, J, K) float32; NaN where it ends.
+
+    Between two voxels a linear value is a mean of both: it would let fat bleed into a thin muscle beside it.
+    """
+    matrix = np.linalg.inv(volume.grid.affine) @ grid.affine
+    values = np.nan_to_num(np.asarray(volume.array, dtype=np.float32), posinf=0.0, neginf=0.0)
+    found = scipy.ndimage.affine_transform(
+        values, matrix[:3, :3], matrix[:3, 3], output_shape=grid.shape, order=3, mode="constant", cval=np.nan
+    )
+    return np.asarray(np.clip(found, float(values.min()), float(values.max())))  # splines overshoot at edges
 
 
 def fat_fraction_map(images: MuscleImages) -> Array | None:
@@ -82,5 +94,5 @@ def fat_fraction_map(images: MuscleImages) -> Array | None:
         return None
     water = np.maximum(images.water, 0).astype(np.float32)
     fat = np.maximum(images.fat, 0).astype(np.float32)
-    total = water + fat
+    total = water + fat  # not a number where one of them ends
     return np.asarray(np.divide(fat, total, out=np.zeros_like(total), where=total > 1e-6))

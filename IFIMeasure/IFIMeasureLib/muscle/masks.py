@@ -70,7 +70,7 @@ def on_grid(mask: Mask, grid: Grid) -> Mask:
 
     :raises IFIMeasureError: where nothing of it lies on that grid.
     """
-    inside = resampled(mask, grid)
+    inside = sampled(mask, grid)
     if not inside.any():
         raise IFIMeasureError("the muscle lies outside the segmentation's image; give a segmentation that reaches it.")
     found = cropped(Mask(inside, grid, ALL_EDGES))
@@ -84,6 +84,17 @@ def depth_inside(array: Array, spacing_mm: Array) -> Array:
     """
     inward = scipy.ndimage.distance_transform_edt(array, sampling=spacing_mm)
     return np.asarray(inward - scipy.ndimage.distance_transform_edt(~array, sampling=spacing_mm))
+
+
+def sampled(mask: Mask, grid: Grid) -> Array:
+    """Return a mask on an image's grid, (I, J, K) bool: its own voxels where they are the image's, but for rounding.
+
+    On other voxels it is those that lie at least half in it, which keeps a thin muscle's border where it is.
+    """
+    start = grid.to_ijk(mask.grid.affine[:3, 3])
+    step = (np.linalg.inv(grid.affine) @ mask.grid.affine)[:3, :3]
+    same = np.abs(start - np.round(start)).max() < 0.05 and np.abs(step - np.eye(3)).max() < 1e-3
+    return resampled(mask, grid, half=not same)
 
 
 def resampled(mask: Mask, grid: Grid, half: bool = False) -> Array:

@@ -14,6 +14,7 @@ import SimpleITK as sitk
 
 from ..images.grid import Grid
 from ..images.masks import Mask
+from ..images.rigid import matrix_of, moved
 from ..values import Array, IFIMeasureError
 from .masks import resampled
 
@@ -59,11 +60,6 @@ def register_bone(
             " so they are not of one person or not segmented alike."
         )
     return middle, misfit
-
-
-def moved(points: Array, matrix: Array) -> Array:
-    """Return points (N, 3) moved by a matrix (4, 4)."""
-    return np.asarray(points @ matrix[:3, :3].T + matrix[:3, 3])
 
 
 @dataclass(frozen=True)
@@ -135,11 +131,7 @@ def _one_way(fixed: Mask, moving: Mask, places_fixed: Array, places_moving: Arra
             "the bones of both examinations do not overlap after their landmarks were brought together,"
             " so they cannot be registered."
         ) from error
-    result = np.eye(4)
-    result[:3, :3] = np.array(transform.GetMatrix()).reshape(3, 3)
-    center = np.array(transform.GetCenter())
-    result[:3, 3] = np.array(transform.GetTranslation()) + center - result[:3, :3] @ center
-    return result
+    return matrix_of(transform)
 
 
 def _start(places_fixed: Array, places_moving: Array) -> Any:

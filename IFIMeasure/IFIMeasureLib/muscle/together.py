@@ -10,9 +10,10 @@ import scipy
 
 from ..anatomy.landmarks import LandmarkSet, position
 from ..images.masks import Mask, Volume
+from ..images.rigid import moved
 from ..values import Array, IFIMeasureError, Side
 from .masks import depth_inside
-from .registration import moved, register_bone
+from .registration import register_bone
 from .segment import Expected, segment_muscle
 from .strokes import Strokes
 

@@ -32,6 +32,7 @@ from ..values import IFIMeasureError, Side
 from .follow_up import parse_date
 from .prepared import PreparedStudy, measure_landmarks
 from .provenance import Provenance, kept_options
+from .registered import registered
 from .result import Progress, StudyResult, refuse_without_trochanter
 from .structures import resolve_structures
 
@@ -64,6 +65,8 @@ class Asked:
     height_m: float | None
     weight_kg: float | None
     findings: GivenFindings | None
+    same_place: bool = False
+    register: bool = False
     strokes: PathLike | Strokes | None = None
 
     @classmethod
@@ -95,6 +98,11 @@ def measured(asked: Asked, say: Progress, muscle: bool) -> tuple[StudyResult, Pr
     volume, chosen = _volume(asked, segmentation.grid, say)
     structures = resolve_structures(segmentation, mapping, extra)
     provenance = Provenance.of(segmentation, structures, volume, options)
+    told: list[str] = []
+    if asked.register and volume is not None:
+        say("registering the bones onto the image")
+        onto = registered(segmentation, structures, volume)
+        segmentation, structures, told = onto.segmentation, onto.structures, onto.notes
     prepared = PreparedStudy(
         segmentation,
         structures,
@@ -104,7 +112,8 @@ def measured(asked: Asked, say: Progress, muscle: bool) -> tuple[StudyResult, Pr
         progress=say,
         provenance=provenance,
     )
-    prepared.images = _muscle_images(asked, volume)
+    prepared.images, beside = _muscle_images(asked, prepared)
+    prepared.notes += [*told, *beside]
     prepared.findings, prepared.date = findings, date or prepared.date
     if muscle:
         _segment(prepared, person, asked.strokes, say)
@@ -160,6 +169,8 @@ def _options(asked: Asked, mapping: Mapping[str, Structure], findings: Findings)
             "height": asked.height_m,
             "weight": asked.weight_kg,
             "findings": findings,
+            "same_place": asked.same_place or None,
+            "register": asked.register or None,
         }
     )
 
@@ -215,9 +226,7 @@ def _checked(asked: Asked) -> Asked:
             f"strokes is of type {type(asked.strokes).__name__}; give a file of Slicer markups, or Strokes.",
             argument="strokes",
         )
-    for argument, given in (("contrast", asked.contrast), ("series", asked.series)):
-        if given is not None and asked.image is None and asked.segmentation is not None:
-            raise IFIMeasureError(f"{argument} is {given!r}, but no image is given; name it.", argument=argument)
+    _refuse_without_image(asked)
     return replace(
         asked,
         landmarks=asked.landmarks if isinstance(asked.landmarks, Mapping) else landmark_files(asked.landmarks),
@@ -229,6 +238,19 @@ def _checked(asked: Asked) -> Asked:
         height_m=_number("height_m", asked.height_m, "meters", 0.3, 2.6),
         weight_kg=_number("weight_kg", asked.weight_kg, "kilograms", 2.0, 400.0),
     )
+
+
+def _refuse_without_image(asked: Asked) -> None:
+    """Refuse what is asked of an image where there is none."""
+    for argument in ("same_place", "register"):
+        if not isinstance(getattr(asked, argument), bool):
+            raise IFIMeasureError(
+                f"{argument} is {getattr(asked, argument)!r}; it must be True or False.", argument=argument
+            )
+    for argument in ("contrast", "series", "same_place", "register"):
+        given = getattr(asked, argument)
+        if given not in (None, False) and asked.image is None and asked.segmentation is not None:
+            raise IFIMeasureError(f"{argument} is {given!r}, but no image is given; name it.", argument=argument)
 
 
 def _number(argument: str, given: Any, unit: str, low: float, high: float) -> float | None:
@@ -248,14 +270,16 @@ def _number(argument: str, given: Any, unit: str, low: float, high: float) -> fl
     return number
 
 
-def _muscle_images(asked: Asked, volume: Volume | None) -> MuscleImages | None:
-    """Return the images that tell fat and edema, or None."""
+def _muscle_images(asked: Asked, prepared: PreparedStudy) -> tuple[MuscleImages | None, list[str]]:
+    """Return the images that tell fat and edema, or None; and what a reader must know of where they lie."""
+    volume = prepared.volume
     if asked.contrast is None or volume is None:
-        return None
+        return None, []
     argument = "fat_image" if asked.fat_image is not None else "opposed_image"
-    second = getattr(asked, argument)
-    if second is None:
-        return muscle_images(asked.contrast, volume, None)
+    given = getattr(asked, argument)
+    if given is None:
+        return muscle_images(asked.contrast, volume, None), []
     series = getattr(asked, _SECOND[argument])
-    of_dixon = given_volume(second, argument, volume.grid, series, argument=_SECOND[argument])[0]
-    return muscle_images(asked.contrast, volume, of_dixon)
+    second, _ = given_volume(given, argument, volume.grid, series, argument=_SECOND[argument])
+    notes = prepared.second_image_notes(second, argument.replace("_", " "))
+    return muscle_images(asked.contrast, volume, second), notes

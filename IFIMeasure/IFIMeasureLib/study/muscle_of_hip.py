@@ -13,7 +13,7 @@ from ..images.grid import Grid
 from ..images.masks import Mask, Volume
 from ..muscle.composition import with_images
 from ..muscle.images import MuscleImages
-from ..muscle.masks import fill_between, resampled, split_joint
+from ..muscle.masks import fill_between, sampled, split_joint
 from ..muscle.numbers import MuscleNumbers, muscle_numbers
 from ..muscle.plate import CORNERS
 from ..muscle.region import SearchRegion, muscle_region
@@ -34,7 +34,12 @@ def muscle_corners_placed(landmarks: LandmarkSet) -> Array:
 
 
 def numbers_of_hip(
-    bones: Bones, landmarks: LandmarkSet, level_mm: float | None, volume: Volume | None, images: MuscleImages | None
+    bones: Bones,
+    landmarks: LandmarkSet,
+    level_mm: float | None,
+    volume: Volume | None,
+    images: MuscleImages | None,
+    own: Mask | None = None,
 ) -> MuscleNumbers | NotMeasurable:
     """Take the numbers of one side's muscle.
 
@@ -42,11 +47,13 @@ def numbers_of_hip(
     :param level_mm: superior coordinate of the ischiofemoral space.
     :param volume: the image, for the volume by its signal.
     :param images: those that tell fat and edema.
+    :param own: the muscle on the grid of the image that it was found in, where that is another than the segmentation's.
     """
     corners = muscle_corners_placed(landmarks)
     whole = corners if len(corners) == len(CORNERS) else None
-    mask = bones.masks.get("quadratus_femoris")
+    mask = bones.masks.get("quadratus_femoris") if own is None else own
     notes: tuple[str, ...] = ()
+    joint = mask is None
     if mask is None:
         split = _split(bones, whole)
         if isinstance(split, NotMeasurable):
@@ -60,7 +67,7 @@ def numbers_of_hip(
         with contextlib.suppress(IFIMeasureError):
             region = muscle_region(volume, landmarks, bones.neighbors, bones.side)
             levels = signal_levels(region, bones.masks["femur"])
-            if mask is bones.masks.get("quadratus_femoris"):
+            if not joint:
                 numbers = replace(numbers, partial_volume_ml=_partial_volume(region, levels, mask))
     if images is None:
         return numbers
@@ -85,7 +92,7 @@ def _split(bones: Bones, corners: Array | None) -> Mask | NotMeasurable:
 
 def _partial_volume(region: SearchRegion, levels: Levels, mask: Mask) -> float | None:
     """Volume of a muscle by its signal, milliliter; None where the image shows a part of it only."""
-    inside = resampled(mask, region.grid)
+    inside = sampled(mask, region.grid)
     whole = inside.sum() * region.grid.voxel_mm3 / (mask.array.sum() * mask.grid.voxel_mm3)
     return partial_volume_ml(region, levels, inside) if 0.9 < whole < 1.1 else None
 
@@ -124,5 +131,8 @@ def found_muscle(of: MuscleInput, grid: Grid) -> MadeMuscle:
     mask = segment_muscle(of.volume, of.landmarks, of.others, of.side, of.strokes)
     if not grid.difference(of.volume.grid):
         return MadeMuscle(mask, "image")
-    note = f"the {of.side.value} quadratus femoris was brought onto the segmentation's grid"
+    note = (
+        f"the {of.side.value} quadratus femoris was brought onto the segmentation's grid to be kept; its numbers are "
+        "those on the image's"
+    )
     return MadeMuscle(mask, "image", note)

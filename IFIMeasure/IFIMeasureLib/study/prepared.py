@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
@@ -29,8 +30,9 @@ from .muscle_of_hip import MadeMuscle, filled_muscle, found_muscle, muscle_corne
 from .placing import pelvis_frame, place_landmarks, refuse_other_side, unplaced
 from .provenance import FOUND_IN_IMAGE, MuscleOrigin, Provenance
 from .result import HipResult, Progress, StudyResult, refuse_without_trochanter
+from .same_place import place_notes
 from .spaces_of_hip import HipSpaces, add_derived, measure_spaces, thick_slices_note, what_spaces_hang_on
-from .structures import check_match, check_sides, masks_by_side
+from .structures import check_sides, masks_by_side
 
 
 def measure_study(
@@ -80,10 +82,7 @@ class PreparedStudy:
         self.segmentation, self.structures, self.volume = segmentation, structures, volume
         self.subject = subject or Subject()
         self.notes = list(segmentation.notes)
-        if volume is not None:
-            note = check_match(volume.grid, segmentation.grid, segmentation.path)
-            if note:
-                self.notes.append(note)
+        self.provenance = provenance or Provenance.of(segmentation, structures, volume)
         say("reading the structures")
         masks, told = masks_by_side(segmentation, structures)
         self.notes += told
@@ -91,6 +90,10 @@ class PreparedStudy:
         self.absent = _absent_sides(masks, sides)
         if len(self.absent) == len(sides):
             raise IFIMeasureError(f"{segmentation.path}: {' '.join(self.absent.values())}")
+        if volume is not None:
+            say("comparing the bones with the image")
+            same_place = bool(self.provenance.options.get("same_place"))
+            self.notes += place_notes(volume, segmentation, masks, same_place)
         self.bones: dict[Side, Bones] = {}
         for side in sides:
             if side not in self.absent:
@@ -99,7 +102,6 @@ class PreparedStudy:
         self._spaces: dict[Side, tuple[object, HipSpaces]] = {}
         self._muscles: dict[Side, tuple[object, MuscleNumbers]] = {}
         self._muscle_notes: dict[Side, str] = {}
-        self.provenance = provenance or Provenance.of(segmentation, structures, volume)
         for side, origin in self.provenance.muscle_origins.items():
             known = self.bones[side].masks.get("quadratus_femoris") if side in self.bones else None
             if known is not None:
@@ -107,6 +109,20 @@ class PreparedStudy:
         self.findings: Findings = {}
         self.date = iso_date(volume.tags.get("StudyDate", "")) if volume is not None else ""
         self.images: MuscleImages | None = None
+
+    def second_image_notes(self, second: Volume, what: str) -> list[str]:
+        """Check that the bones lie on a second image of Dixon, too; return what a reader must know.
+
+        On the very grid of the image it lies where that does.
+
+        :param what: it is called in what is said.
+        :raises IFIMeasureError: as :func:`.place_notes`.
+        """
+        if self.volume is None or not self.volume.grid.difference(second.grid):
+            return []
+        masks = {side: bones.masks for side, bones in self.bones.items()}
+        same_place = bool(self.provenance.options.get("same_place"))
+        return place_notes(second, self.segmentation, masks, same_place, what)
 
     def copied(self) -> PreparedStudy:
         """Return the same study once more: what changes in it from now on (a muscle) does not change in this one."""
@@ -191,7 +207,8 @@ class PreparedStudy:
         known = self._muscles.get(bones.side)
         if known is not None and (draft or known[0] == key):
             return known[1]
-        numbers = numbers_of_hip(bones, landmarks, level, self.volume, self.images)
+        own = self._muscle_in_image(bones.side)
+        numbers = numbers_of_hip(bones, landmarks, level, self.volume, self.images, own)
         if isinstance(numbers, MuscleNumbers):
             self._muscles[bones.side] = (key, numbers)
         return numbers
@@ -251,6 +268,19 @@ class PreparedStudy:
         self.structures.setdefault(Structure("quadratus_femoris", side), [])
         self._muscles.pop(side, None)
         self.provenance = self.provenance.with_muscle(side, origin)
+
+    def _muscle_in_image(self, side: Side) -> Mask | None:
+        """A muscle that was found in the image, on the image's voxels; None where it is kept on those anyway.
+
+        It is made of what is kept, so that a study that is opened again gives the same numbers.
+        """
+        mask = self.bones[side].masks.get("quadratus_femoris")
+        found = self.provenance.muscle_origins.get(side) in FOUND_IN_IMAGE
+        if mask is None or not found or self.volume is None or self._has_one_grid():
+            return None
+        with contextlib.suppress(IFIMeasureError):  # this image does not show it
+            return on_grid(mask, self.volume.grid)
+        return None
 
     def _has_one_grid(self) -> bool:
         """Whether image and segmentation have the same voxels, but for rounding."""

@@ -36,7 +36,7 @@ _FILE_OPTIONS = ("image", "segmentation", "fat_image", "opposed_image", "landmar
 
 _PLAIN_OPTIONS = (
     *("labels", "series", "fat_series", "opposed_series", "side", "contrast", "sex", "age", "height", "weight"),
-    *("date", "findings", "seed"),
+    *("date", "findings", "seed", "same_place", "register"),
 )
 
 

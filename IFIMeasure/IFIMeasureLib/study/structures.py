@@ -8,7 +8,6 @@ import numpy as np
 
 from ..anatomy.structures import Structure, definitions, structure_from_name
 from ..images.frames import SideFrame
-from ..images.grid import Grid
 from ..images.masks import Mask, Segmentation, SegmentRef, cropped
 from ..values import Array, IFIMeasureError, Side
 from .pieces import without_islands
@@ -203,29 +202,3 @@ def check_sides(masks: dict[Side, dict[str, Mask]], path: object) -> None:
                 f"{path}: the {side.value} femur and hip bone lie {lateral:.0f} mm apart, so they belong to"
                 f" different sides; {advice}"
             )
-
-
-def check_match(image: Grid, segmentation: Grid, path: object) -> str:
-    """Compare the geometry of image and segmentation: a note where they differ harmlessly, else an error.
-
-    Measuring uses the segmentation's own grid, so other voxels over the same space do no harm.
-
-    :raises IFIMeasureError: where the segmentation lies elsewhere than the image; says what differs and by how much.
-    """
-    difference = image.difference(segmentation)
-    if not difference:
-        return ""
-    tolerance = float(max(image.spacing.max(), segmentation.spacing.max()))
-    inside = image.to_ijk(segmentation.corners(0.5))
-    over = np.maximum(-0.5 - inside, inside - (np.array(image.shape) - 0.5)) * image.spacing
-    same_size = image.shape == segmentation.shape and np.allclose(image.spacing, segmentation.spacing, atol=1e-3)
-    shift = float(np.linalg.norm(image.affine[:3, 3] - segmentation.affine[:3, 3]))
-    if over.max() > tolerance or (same_size and shift > 0.5 * float(image.spacing.min())):
-        raise IFIMeasureError(
-            f"{path}: image and segmentation do not lie in the same place: {difference};"
-            " give the segmentation made on this image."
-        )
-    return (
-        f"image and segmentation have other voxels over the same space ({difference});"
-        " measured on the segmentation's grid"
-    )

@@ -10,7 +10,8 @@ from cases import followed_ml, muscle_pair
 from IFIMeasureLib.anatomy.landmarks import position
 from IFIMeasureLib.images.grid import Grid
 from IFIMeasureLib.images.masks import Mask
-from IFIMeasureLib.muscle.registration import moved, register_bone
+from IFIMeasureLib.images.rigid import moved
+from IFIMeasureLib.muscle.registration import register_bone
 from IFIMeasureLib.muscle.together import MuscleWay, segment_together
 from IFIMeasureLib.values import IFIMeasureError, Side
 from scipy.spatial.transform import Rotation
