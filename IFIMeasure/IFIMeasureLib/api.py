@@ -327,8 +327,8 @@ def measure(
         years, height in meters and weight in kilograms.
     :param findings: what a reader found, such as ``{"right": {"reader_tear": "partial"}}``; exported as it is.
     :param same_place: whether image and bones are said to lie in the same place, so that nothing is refused for that.
-    :param register: whether each bone is moved rigidly onto the image first; the spaces are then those of the leg's
-        position in the image.
+    :param register: whether each bone is moved rigidly onto the image first; spaces and ``landmarks`` are then those of
+        the image.
     :param name: of the study, as a scene names its nodes; None for that of the folder it is saved in.
     :param progress: is told in words what is being done.
     :raises IFIMeasureError: where the input contradicts itself or cannot be read; one sentence that says what to do.

@@ -17,8 +17,8 @@ Array = npt.NDArray[Any]
 class IFIMeasureError(ValueError):
     """Something about the input makes the work impossible; the message is one sentence for a person.
 
-    :param argument: the argument of :mod:`.api` that would set it right, where it is one; the command line then
-        adds the option that gives it.
+    :param argument: the argument of :mod:`.api` that would set it right, where there is one, or several with ", "
+        between; the command line then adds the options that give them.
     """
 
     def __init__(self, message: str = "", *, argument: str = "") -> None:

@@ -14,6 +14,7 @@ import sys
 from bench_accuracy import bodyparts, grids, methods, phantom
 from bench_module import live
 from bench_muscle import atrophy, muscle, numbers
+from bench_places import places
 from bench_report import MISSED, Options
 from bench_speed import collect, export, memory, speed
 from bench_startup import imports
@@ -25,6 +26,7 @@ SECTIONS = {
         methods,
         bodyparts,
         grids,
+        places,
         speed,
         memory,
         imports,

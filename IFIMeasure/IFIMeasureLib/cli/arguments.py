@@ -31,10 +31,12 @@ _FLAGS = {
 
 
 def flag_of(argument: str, options: argparse.Namespace) -> str:
-    """Return the option that gives an argument of the library; empty where the command has none."""
-    if not argument or not hasattr(options, argument):
-        return ""
-    return _FLAGS.get(argument, f"--{argument.replace('_', '-')}")
+    """Return the option that gives an argument of the library, or those of several; empty where there is none.
+
+    :param argument: one, or several with a comma between, of which any helps.
+    """
+    names = [name for name in argument.split(", ") if name and hasattr(options, name)]
+    return " or ".join(_FLAGS.get(name, f"--{name.replace('_', '-')}") for name in names)
 
 
 def add_study(command: argparse.ArgumentParser, image_needed: bool) -> None:

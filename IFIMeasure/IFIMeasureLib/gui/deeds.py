@@ -13,9 +13,9 @@ from ..anatomy.reference_values import Subject
 from ..mrml.live import LiveStudy
 from ..mrml.record import RECORD_ATTRIBUTE
 from ..mrml.views import restore_layout, show_layout
-from ..values import Side
+from ..values import IFIMeasureError, Side
 from .export_section import FORMAT_PARAMETERS
-from .long_actions import offer_packages
+from .long_actions import agrees_to_same_place, offer_packages
 
 if TYPE_CHECKING:
     from .panel import Panel
@@ -96,11 +96,19 @@ class Deeds:
 
     def place_from_bones(self) -> None:
         """Place all landmarks that no person has placed."""
-        actions = self._panel.actions
-        with actions.showing_errors(_("The landmarks could not be placed.")):
-            with actions.progress(_("Placing landmarks")) as progress:
-                self._live.place_from_bones(progress)
+        with self._panel.actions.showing_errors(_("The landmarks could not be placed.")):
+            try:
+                self._placed_from_bones()
+            except IFIMeasureError as error:
+                if "same_place" not in error.argument or not agrees_to_same_place(error):
+                    raise
+                self._live.nodes.same_place = True
+                self._placed_from_bones()
             self._panel.look.at_trochanter(self._live, self._panel.parameters)
+
+    def _placed_from_bones(self) -> None:
+        with self._panel.actions.progress(_("Placing landmarks")) as progress:
+            self._live.place_from_bones(progress)
 
     def landmark_chosen(self, side: Side, landmark_id: str) -> None:
         """Go to a landmark; where clicks place one, the next click is for this one."""

@@ -86,6 +86,12 @@ def _sayer(dialog: Any) -> Progress:
     return say
 
 
+def agrees_to_same_place(error: IFIMeasureError) -> bool:
+    """Ask whether bones and image lie in the same place though the image says that they do not."""
+    question = _("{reason}\n\nMeasure all the same, as if bones and image lay in the same place?")
+    return bool(slicer.util.confirmOkCancelDisplay(question.format(reason=error)))
+
+
 def offer_packages(missing: list[str]) -> bool:
     """Install packages that 3D Slicer lacks, if the person agrees; returns whether they are there."""
     question = _(

@@ -31,6 +31,9 @@ _LARGEST_SHIFT_MM = 40.0
 _POINTS = 1500
 """As many points of a bone's surface are enough for its place and turn."""
 
+_WORSE = 0.05
+"""A refined place with a mean edge weaker by this is dropped: so little of the bone is shown that it went astray."""
+
 _GRID_MM = 1.5
 _BAND_MM = 5.0
 """Distances from the surface up to this are compared with the image."""
@@ -55,8 +58,11 @@ def bones_to_image(volume: Volume, bones: Mapping[str, Mask], far: bool) -> dict
     together = start + search.climbed(surface.moved(_shift(start)), search.start, REACH_MM)
     found = {}
     for name, mask in bones.items():
-        edges = _by_edges(search, Surface.of([mask]).thinned(_POINTS), together)
-        found[name] = _by_information(volume, mask, edges)
+        alone = Surface.of([mask]).thinned(_POINTS)
+        edges = _by_edges(search, alone, together)
+        refined = _by_information(volume, mask, edges)
+        worse = search.score(alone.moved(refined), np.zeros(3)) < search.score(alone.moved(edges), np.zeros(3)) - _WORSE
+        found[name] = edges if worse else refined
     return found
 
 

@@ -62,6 +62,8 @@ def prepare(
     structures = _resolved(study, segmentation, ids)
     volume = image_of(study)
     provenance, notes = _provenance(study, Provenance.of(segmentation, structures, volume))
+    if study.same_place:
+        provenance = replace(provenance, options={**provenance.options, "same_place": True})
     prepared = PreparedStudy(
         segmentation,
         structures,
@@ -73,7 +75,10 @@ def prepare(
     )
     prepared.notes += notes
     if volume is not None and study.contrast:
-        prepared.images = muscle_images(study.contrast, volume, second_image_of(study))
+        second = second_image_of(study)
+        if second is not None:
+            prepared.notes += prepared.second_image_notes(second, "second image")
+        prepared.images = muscle_images(study.contrast, volume, second)
     prepared.findings, prepared.date = study.findings, study.date
     return prepared
 

@@ -112,7 +112,18 @@ class StudyRecord:
 
     @volume.setter
     def volume(self, node: Any) -> None:
+        if node is not self.volume:
+            self.same_place = False  # that was said of another image
         self.set_node("volume", node)
+
+    @property
+    def same_place(self) -> bool:
+        """Whether a person has said that bones and image lie in the same place, whatever the image's edges say."""
+        return self.record.GetParameter("same_place") == "1"
+
+    @same_place.setter
+    def same_place(self, said: bool) -> None:
+        self.record.SetParameter("same_place", "1" if said else "")
 
     @property
     def second_volume(self) -> Any:

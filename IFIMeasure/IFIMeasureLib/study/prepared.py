@@ -30,7 +30,7 @@ from .muscle_of_hip import MadeMuscle, filled_muscle, found_muscle, muscle_corne
 from .placing import pelvis_frame, place_landmarks, refuse_other_side, unplaced
 from .provenance import FOUND_IN_IMAGE, MuscleOrigin, Provenance
 from .result import HipResult, Progress, StudyResult, refuse_without_trochanter
-from .same_place import place_notes
+from .same_place import place_notes, refuse_other_frame
 from .spaces_of_hip import HipSpaces, add_derived, measure_spaces, thick_slices_note, what_spaces_hang_on
 from .structures import check_sides, masks_by_side
 
@@ -118,11 +118,16 @@ class PreparedStudy:
         :param what: it is called in what is said.
         :raises IFIMeasureError: as :func:`.place_notes`.
         """
-        if self.volume is None or not self.volume.grid.difference(second.grid):
+        if self.volume is None:
+            return []
+        same_place = bool(self.provenance.options.get("same_place"))
+        frame = self.volume.tags.get("FrameOfReferenceUID") or self.segmentation.frame_of_reference
+        segmentation = replace(self.segmentation, frame_of_reference=frame)
+        refuse_other_frame(second, segmentation, same_place, what)
+        if not self.volume.grid.difference(second.grid):
             return []
         masks = {side: bones.masks for side, bones in self.bones.items()}
-        same_place = bool(self.provenance.options.get("same_place"))
-        return place_notes(second, self.segmentation, masks, same_place, what)
+        return place_notes(second, segmentation, masks, same_place, what)
 
     def copied(self) -> PreparedStudy:
         """Return the same study once more: what changes in it from now on (a muscle) does not change in this one."""

@@ -10,7 +10,8 @@ from ..values import IFIMeasureError, Side
 
 _BONES = ("hip", "femur")
 
-_WAY_OUT = "let them be registered onto it (register), or say that both lie in the same place all the same (same_place)"
+_WAY_OUT = "let the bones be registered onto it, or say that both lie in the same place all the same"
+_ARGUMENTS = "register, same_place"
 
 
 def place_notes(
@@ -31,7 +32,7 @@ def place_notes(
     :raises IFIMeasureError: where they lie in different frames of reference, the image does not reach the bones, or its
         edges say that the bones lie elsewhere.
     """
-    _refuse_other_frame(volume, segmentation, same_place, what)
+    refuse_other_frame(volume, segmentation, same_place, what)
     difference = volume.grid.difference(segmentation.grid)
     if not difference:
         return []
@@ -42,7 +43,7 @@ def place_notes(
             raise IFIMeasureError(
                 f"{segmentation.path}: {what} and segmentation do not lie in the same place: {said} ({volume.path}; "
                 f"{difference}); {_WAY_OUT}.",
-                argument="same_place",
+                argument=_ARGUMENTS,
             )
         return [f"{what} and segmentation are taken to lie in the same place, as was said, but {said}"]
     notes = [
@@ -71,13 +72,14 @@ def shift_text(shift: Shift) -> str:
     return f"{shift.size_mm:.1f} mm (R {right:+.1f}, A {anterior:+.1f}, S {superior:+.1f})"
 
 
-def _refuse_other_frame(volume: Volume, segmentation: Segmentation, same_place: bool, what: str) -> None:
+def refuse_other_frame(volume: Volume, segmentation: Segmentation, same_place: bool, what: str) -> None:
+    """Refuse what DICOM says lies in different frames of reference, unless a person has said that it does not."""
     if same_place or not other_frame(volume, segmentation):
         return
     raise IFIMeasureError(
         f"{segmentation.path}: its frame of reference (DICOM) is not that of the {what} {volume.path}, so where its "
         f"bones lie on the {what} is not known; {_WAY_OUT}.",
-        argument="register",
+        argument=_ARGUMENTS,
     )
 
 

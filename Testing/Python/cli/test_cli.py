@@ -544,7 +544,12 @@ def test_an_image_that_lies_elsewhere_is_refused_and_a_finer_one_is_not(tmp_path
     label_map(tmp_path / "finer.nrrd", spacing=(1.0, 1.0, 4.0))
     arguments = ["--segmentation", str(seg), "--labels", json.dumps(BONES)]
     assert main(["measure", str(tmp_path / "shifted.nrrd"), *arguments, "--output", str(tmp_path / "a")]) == 1
-    assert "origin by 15.00 mm" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert (
+        "origin by 15.00 mm" in error
+        and "best when moved by 1" in error
+        and error.endswith("(--register or --same-place).\n")
+    )
     assert not (tmp_path / "a").exists()
     assert main(["measure", str(tmp_path / "finer.nrrd"), *arguments, "--output", str(tmp_path / "b")]) == 0
     assert "measured on the segmentation's grid" in capsys.readouterr().out
