@@ -43,6 +43,9 @@ _SPACINGS = (
 )
 """Spacings of bones and of the image, millimeter: axial, coronal, sagittal, cubic."""
 
+_OTHERS = ("s12", "a70", "s33")
+"""Label maps of other persons."""
+
 Bones = dict[str, Mask]
 
 
@@ -56,6 +59,9 @@ def places(options: Options) -> None:
     real = [found for case in (_real_mr, _real_ct) if (found := case()) is not None]
     if real:
         _figures("real MR (8 mm) and CT (3 mm)", [_tried(*found) for found in real])
+    if real:
+        refused = [_refused_on(real[0][0], name) for name in _OTHERS]
+        line("bones of other persons refused, worst of three", 100.0 * min(refused), "%", 100.0, at_least=True)
     errors = np.concatenate(options.of_each(_registration, range(min(options.cases, 8))))
     line("register: mean distance of bones from their place", float(errors.mean()), "mm", 0.6)
     line("register: largest of a bone", float(errors.max()), "mm", 1.5)
@@ -174,6 +180,20 @@ def _real_ct() -> tuple[Volume, Bones] | None:
     for k in range(bone.shape[2]):
         bone[:, :, k] = ndimage.binary_fill_holes(bone[:, :, k])
     return volume, {"bone": cropped(Mask(bone, volume.grid, ALL_EDGES))}
+
+
+def _refused_on(volume: Volume, name: str) -> float:
+    """1 where the bones of another person, in the middle of an image, are refused on it."""
+    segmentation = read_segmentation(SHARED / "hip_ct_labels" / f"{name}.nii.gz")
+    sides = (Side.RIGHT, Side.LEFT)
+    names = {
+        str(2 * n + m + 1): Structure(key, of) for n, key in enumerate(("femur", "hip")) for m, of in enumerate(sides)
+    }
+    bones = bones_of(masks_by_side(segmentation, resolve_structures(segmentation, names))[0])
+    middle = np.mean([mask.grid.corners().mean(0) for mask in bones.values()], axis=0)
+    shift = volume.grid.corners().mean(0) - middle
+    found = agreement(volume, _placed(bones, about(np.zeros(3), np.zeros(3), shift)))
+    return float(found is None or not found.is_clear or found.largest[1].is_far)
 
 
 def _registration(seed: int) -> list[float]:

@@ -42,12 +42,10 @@ _FEWEST_POINTS = 200
 _CELL_MM = 25.0
 """Pieces of surface of this size count as independent of each other."""
 
-_NAMED_ERRORS = 1.0
-_REFUSED_ERRORS = 1.5
-"""A place is better than those nearer by where it is so by as many standard errors: to be told, and to be refused."""
-
-_OF_ONE = 2.0
-"""As many times more of them are asked for of a bone by itself."""
+_ERRORS = (-1.0, 1.5)
+_ERRORS_OF_ONE = (2.0, 3.0)
+"""By how many standard errors a place must be better than those nearer by, to be told and to be refused: of all bones
+together (a best shift is told unless it is worse), and of one by itself (whose surface says less)."""
 
 _CLEAR = 6.0
 """Edges agree where the best place stands out of all others by as many of their standard deviations."""
@@ -58,8 +56,8 @@ class Shift:
     """By which bones, moved along R, A and S, meet the most edges.
 
     :param mm: (3,) RAS.
-    :param is_sure: whether a place less than 2 mm from where they lie is worse, beyond chance.
-    :param is_far: whether all places within 5 mm are.
+    :param is_sure: whether it is over 2 mm and better than places within them; :data:`_ERRORS` say how much.
+    :param is_far: the same of 5 mm.
     """
 
     mm: tuple[float, float, float]
@@ -150,9 +148,9 @@ def agreement(volume: Volume, bones: Mapping[str, Mask]) -> Agreement | None:
         alone = Surface.of([mask]).thinned(_OF_ONE_POINTS)
         if len(alone.points) >= _FEWEST_POINTS and field.shown(alone) >= _FEWEST_POINTS:
             place = search.climbed(alone, best, REACH_MM)
-            each[name] = search.judged(alone, place, _OF_ONE)
+            each[name] = search.judged(alone, place, _ERRORS_OF_ONE)
     strength = search.score(surface, best)
-    return Agreement(search.judged(surface, best, 1.0), each, strength, (strength - search.usual) / search.spread)
+    return Agreement(search.judged(surface, best, _ERRORS), each, strength, (strength - search.usual) / search.spread)
 
 
 def _surface_of(mask: Mask) -> tuple[Array, Array]:
@@ -319,18 +317,18 @@ class Search:
         allowed = within_mm + 1e-9
         return climbed(lambda shift: self.score(surface, shift), start, lambda s: float(np.linalg.norm(s)) <= allowed)
 
-    def judged(self, surface: Surface, place: Array, times: float) -> Shift:
+    def judged(self, surface: Surface, place: Array, errors: tuple[float, float]) -> Shift:
         """Say whether a shift is beyond chance.
 
-        :param times: as many times more standard errors are asked for.
+        :param errors: standard errors by which it must be better than places nearer by, to be told and to be refused.
         """
         size = float(np.linalg.norm(place))
         near = {}
         for within in (NAMED_MM, REFUSED_MM):
             start = place * min(1.0, 0.99 * within / max(size, 1e-9))
             near[within] = self.climbed(surface, start, within)
-        sure = size > NAMED_MM and self._errors(surface, place, near[NAMED_MM]) > times * _NAMED_ERRORS
-        far = size > REFUSED_MM and self._errors(surface, place, near[REFUSED_MM]) > times * _REFUSED_ERRORS
+        sure = size > NAMED_MM and self._errors(surface, place, near[NAMED_MM]) > errors[0]
+        far = size > REFUSED_MM and self._errors(surface, place, near[REFUSED_MM]) > errors[1]
         return Shift(point3(place), sure, far)
 
     def _errors(self, surface: Surface, place: Array, other: Array) -> float:
