@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import enum
 import math
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,9 +106,25 @@ class NotMeasurable:
 
 
 def iso_date(text: str) -> str:
-    """Return a date of DICOM (YYYYMMDD) as ISO 8601; any other text as it is."""
-    return f"{text[:4]}-{text[4:6]}-{text[6:8]}" if len(text) == 8 and text.isdigit() else text
+    """Return a date of DICOM (YYYYMMDD, or YYYY.MM.DD of old) or ISO 8601 as ISO 8601; empty for what is no date.
 
+    Scanners and programs that take names away write fillers: zeros, a month that is none, words.
+
+    >>> iso_date("20240301"), iso_date("2024-03-01"), iso_date("00000000"), iso_date("2026-13-01")
+    ('2024-03-01', '2024-03-01', '', '')
+    """
+    found = re.fullmatch(r"(\d{4})([-.]?)(\d{2})\2(\d{2})", str(text).strip(" \0"), re.ASCII)
+    if found is None:
+        return ""
+    try:
+        day = datetime.date(int(found[1]), int(found[3]), int(found[4]))
+    except ValueError:
+        return ""
+    return day.isoformat() if day.year >= _FIRST_YEAR else ""
+
+
+_FIRST_YEAR = 1850
+"""No person who was scanned was born before; earlier dates are fillers."""
 
 Result = Measured | NotMeasurable
 

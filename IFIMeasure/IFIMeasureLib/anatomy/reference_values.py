@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import csv
 import functools
+import re
 from dataclasses import dataclass
 
 from ..resources import resource_path
-from ..values import IFIMeasureError
+from ..values import IFIMeasureError, iso_date
 
 
 @dataclass(frozen=True)
@@ -28,21 +29,35 @@ class Subject:
     @classmethod
     def from_tags(cls, tags: dict[str, str]) -> Subject:
         """Return what DICOM's PatientSex, PatientAge (or birth and study date), PatientSize and PatientWeight say."""
-        sex = tags.get("PatientSex", "").strip().upper()
-        age: float | None = None
-        text = tags.get("PatientAge", "").strip().upper()
-        if len(text) == 4 and text[:3].isdigit() and text[3] in "YMWD":
-            age = int(text[:3]) * {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}[text[3]]
-        else:
-            birth, study = tags.get("PatientBirthDate", ""), tags.get("StudyDate", "")
-            if len(birth) == 8 and len(study) == 8 and birth.isdigit() and study.isdigit():
-                age = int(study[:4]) - int(birth[:4]) - (study[4:] < birth[4:])
+        age = _age_years(tags.get("PatientAge", ""))
+        birth, study = iso_date(tags.get("PatientBirthDate", "")), iso_date(tags.get("StudyDate", ""))
+        if age is None and birth and study:
+            years = int(study[:4]) - int(birth[:4]) - (study[5:] < birth[5:])
+            age = float(years) if 0 <= years <= _OLDEST_YEARS else None
         return cls(
-            sex=sex if sex in ("F", "M") else None,
+            sex=known_sex(tags.get("PatientSex", "")),
             age_years=age,
             height_m=_within(tags.get("PatientSize", ""), 0.3, 2.6),
             weight_kg=_within(tags.get("PatientWeight", ""), 2.0, 400.0),
         )
+
+
+def known_sex(text: str) -> str | None:
+    """Return ``F`` or ``M``; None for other, unknown, and what is no sex at all."""
+    sex = text.strip().upper()
+    return sex if sex in ("F", "M") else None
+
+
+_OLDEST_YEARS = 130.0
+
+_AGE_UNITS = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
+
+
+def _age_years(text: str) -> float | None:
+    """An age of DICOM, as ``041Y``; None for what is none, as zeros and other fillers that scanners write."""
+    found = re.fullmatch(r"(\d{3})([YMWD])", text.strip().upper(), re.ASCII)
+    years = 0.0 if found is None else int(found[1]) * _AGE_UNITS[found[2]]
+    return years if 0.0 < years <= _OLDEST_YEARS else None
 
 
 def _within(text: str, low: float, high: float) -> float | None:

@@ -6,7 +6,6 @@ reason why.
 
 from __future__ import annotations
 
-import re
 import uuid
 from typing import Any
 
@@ -15,7 +14,7 @@ from ..anatomy.findings import FINDINGS
 from ..anatomy.structures import SIDE_CODES
 from ..study.result import StudyResult
 from ..study.rows import MeasurementRow, measurement_rows
-from ..values import Measured, Side
+from ..values import Measured, Side, iso_date
 
 SYSTEMS = {
     "SCT": "http://snomed.info/sct",
@@ -93,7 +92,7 @@ def _observation(row: MeasurementRow, date: str) -> dict[str, Any]:
 def fhir_bundle(study: StudyResult) -> dict[str, Any]:
     """Return the bundle as JSON content."""
     created = study.provenance.created
-    date = study.date if re.fullmatch(r"\d{4}-\d\d-\d\d", study.date) else ""  # DICOM files may hold anything
+    date = iso_date(study.date)  # a result that was made in Python may hold anything
     observations = [
         (f"{row.definition.id} {row.side.value if row.side else 'both'}", _observation(row, date))
         for row in measurement_rows(study)

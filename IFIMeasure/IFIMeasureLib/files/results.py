@@ -25,9 +25,9 @@ from ..anatomy.landmarks import (
     empty_landmarks,
     landmark_definitions,
 )
-from ..anatomy.reference_values import Subject
+from ..anatomy.reference_values import Subject, known_sex
 from ..images.grid import LPS_TO_RAS, Grid
-from ..values import IFIMeasureError, Measured, NotMeasurable, Result, Side
+from ..values import IFIMeasureError, Measured, NotMeasurable, Result, Side, iso_date
 from .checksums import checksum_of_content
 from .results_0_1 import as_version_2
 
@@ -364,9 +364,9 @@ def _study(document: Mapping[str, Any]) -> SavedStudy:
     subject = document["subject"]
     return SavedStudy(
         provenance={key: document.get(key) for key in _PROVENANCE_KEYS},
-        date=_text(document["date"]),
+        date=iso_date(_text(document["date"])),
         subject=Subject(
-            sex=_text(subject["sex"]) or None,
+            sex=known_sex(_text(subject["sex"])),
             **{key: _optional(subject[key]) for key in ("age_years", "height_m", "weight_kg")},
         ),
         findings={

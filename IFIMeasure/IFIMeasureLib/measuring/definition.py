@@ -122,7 +122,7 @@ class Followed(enum.Enum):
     PROPORTIONAL = "proportional"
     """Errors grow with the value: judged in percent, against a within-subject coefficient of variation."""
     ABSOLUTE = "absolute"
-    """Judged in the unit, and only against one's own repeatability."""
+    """Judged in the unit: against one's own repeatability, a space without it against the leg's position."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from ..muscle.composition import EDEMA_THRESHOLD, edema_grade, fat_grade
 from ..muscle.numbers import MuscleNumbers
 from ..values import Measured, NotMeasurable, Result
 from .definition import Followed, HipData, HipMeasure, Kind, MeasurementDefinition, PairData
-from .units import AREA, DISTANCE, FRACTION, LENGTH, PERCENTAGE, RATIO, VOLUME
+from .units import AREA, DISTANCE, EDEMA_GRADE, FAT_GRADE, FRACTION, LENGTH, PERCENTAGE, RATIO, VOLUME, VOLUME_INDEX
 
 _MUSCLE = "quadratus_femoris"
 
@@ -153,7 +153,7 @@ ENTRIES = (
         kind=Kind.MUSCLE,
         unit="mL/(kg.m)",
         decimals=3,
-        quantity=RATIO,
+        quantity=VOLUME_INDEX,
         definition=("Volume over the product of height and weight, with which the volumes of the leg's muscles grow."),
         citation="Handsfield GG et al., J Biomech 2014;47:631-638",
         depends=("qf_volume",),
@@ -266,7 +266,7 @@ ENTRIES = (
         kind=Kind.MUSCLE,
         unit="1",
         decimals=0,
-        quantity=FRACTION,
+        quantity=FAT_GRADE,
         definition=(
             "0 below 5 %, 1 below 20 %, 2 below 45 %, 3 to 55 %, 4 above of mean fat fraction. Defined by"
             " this extension; not a reader's grade."
@@ -322,7 +322,7 @@ ENTRIES = (
         kind=Kind.MUSCLE,
         unit="1",
         decimals=0,
-        quantity=PERCENTAGE,
+        quantity=EDEMA_GRADE,
         definition=(
             "0 none (below 5 % of the voxels), 1 below 25 %, 2 below 50 %, 3 above. Defined by this "
             "extension; not a reader's grade."

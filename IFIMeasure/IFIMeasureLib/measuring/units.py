@@ -8,14 +8,18 @@ from dataclasses import dataclass
 Code = tuple[str, str, str]
 """Scheme, value and meaning; DICOM allows 64 characters for a meaning."""
 
+# A quantity means one thing and has one unit; a test holds it.
 ANGLE: Code = ("SCT", "1483009", "Angle")
 AREA: Code = ("SCT", "42798000", "Area")
 DISTANCE: Code = ("DCM", "121206", "Distance")
+EDEMA_GRADE: Code = ("99IFIMEASURE", "EDEMAGRADE", "Edema grade, 0 to 3")
+FAT_GRADE: Code = ("99IFIMEASURE", "FATGRADE", "Fat grade, 0 to 4")
 FRACTION: Code = ("DCM", "129100", "Fat fraction")
 LENGTH: Code = ("SCT", "410668003", "Length")
 PERCENTAGE: Code = ("99IFIMEASURE", "PERCENT", "Percentage")
 RATIO: Code = ("99IFIMEASURE", "RATIO", "Ratio")
 VOLUME: Code = ("SCT", "118565006", "Volume")
+VOLUME_INDEX: Code = ("99IFIMEASURE", "VOLUMEINDEX", "Volume over height and weight")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..anatomy.findings import Findings
-from ..anatomy.reference_values import Subject
+from ..anatomy.reference_values import Subject, known_sex
 from ..study.provenance import Provenance
 from ..study.result import StudyResult
 from ..values import Array, IFIMeasureError, Side, iso_date
@@ -157,7 +157,7 @@ class StudyRecord:
         """What is known of the person: what was given, else sex and age of the patient in the subject hierarchy."""
         known = Subject.from_tags(patient_tags(self.volume or self.segmentation))
         numbers = {key: self._kept(key, float, getattr(known, key)) for key in ("age_years", "height_m", "weight_kg")}
-        return Subject(self.record.GetParameter("sex") or known.sex, **numbers)
+        return Subject(known_sex(self.record.GetParameter("sex") or "") or known.sex, **numbers)
 
     def set_subject(self, subject: Subject) -> None:
         """Keep what a person gave; None for what the patient's data say."""
@@ -170,7 +170,7 @@ class StudyRecord:
     def date(self) -> str:
         """Date of the examination (ISO 8601), as the person gave it or as DICOM has it; empty where neither does."""
         given = self.record.GetParameter("date")
-        return iso_date(given or patient_tags(self.volume or self.segmentation).get("StudyDate", ""))
+        return iso_date(given) or iso_date(patient_tags(self.volume or self.segmentation).get("StudyDate", ""))
 
     @date.setter
     def date(self, text: str) -> None:

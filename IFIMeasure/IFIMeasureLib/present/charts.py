@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import datetime
 import html
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,9 @@ from ..measuring.spaces import Space
 from ..study.result import StudyResult
 from ..values import Side
 from .picture import Drawing, Picture, Point
+
+Limits = tuple[datetime.date, float, float]
+"""Date of an examination, and the lowest and highest value there that is within error of the first examination's."""
 
 SIDE_HEX = {Side.RIGHT: "#b35900", Side.LEFT: "#005a9c"}
 
@@ -160,27 +164,24 @@ def trend_picture(
     title: str,
     unit: str,
     points: dict[Side, list[tuple[datetime.date, float]]],
-    repeatability: Callable[[float], float] | None,
+    bands: Mapping[Side, Sequence[Limits]],
 ) -> Picture:
-    """Plot a measurement over the dates of the examinations, with the measurement error of the first as a band.
+    """Plot a measurement over the dates of the examinations, with the limits of each verdict as a band.
 
-    :param repeatability: from the first value to the change that measurement error alone can make; None where it is
-        not known.
+    :param bands: of each later examination, the lowest and highest value within error of the first one; a side without
+        verdicts has none.
     """
     drawing = Drawing(_WIDTH, 260.0)
     drawing.background("white")
     days = sorted({day.toordinal() for of in points.values() for day, _ in of})
     across = _Axis(days[0], days[0] + max(days[-1] - days[0], 1), 72.0, _WIDTH - 164.0)
-    bands = {side: (of[0][1], repeatability(of[0][1])) for side, of in points.items() if repeatability is not None}
-    ends = [value + sign * change for value, change in bands.values() for sign in (-1, 1)]
+    ends = [end for of in bands.values() for _, *limits in of for end in limits if math.isfinite(end)]
     values = [value for of in points.values() for _, value in of] + ends
     low, high = min(values), max(values)
     pad = 0.12 * max(high - low, 0.02 * abs(high), 1e-6)
     up = _Axis(low - pad, high + pad, drawing.height - _BOTTOM, 14.0)
-    for side, (value, change) in bands.items():
-        _error_band(
-            drawing, side, (across.at(days[0]), up.at(value + change)), (across.at(days[-1]), up.at(value - change))
-        )
+    for side, limits in bands.items():
+        _error_band(drawing, side, points[side][0][0], limits, across, up)
     for value in np.linspace(low, high, 5):
         drawing.text(f"{value:.3g}", (58.0, up.at(float(value)) + 4.0), 12, "end")
     for day in days:
@@ -196,10 +197,17 @@ def trend_picture(
     return drawing.picture(f"{title} over time (dots: right, squares: left{about}).")
 
 
-def _error_band(drawing: Drawing, side: Side, upper_left: Point, lower_right: Point) -> None:
-    width, height = lower_right[0] - upper_left[0], lower_right[1] - upper_left[1]
+def _error_band(
+    drawing: Drawing, side: Side, start: datetime.date, limits: Sequence[Limits], across: _Axis, up: _Axis
+) -> None:
+    """The band of values within error, from the first examination's date on; each step is that of its verdict."""
     color = SIDE_HEX[side]
-    drawing.rectangle(upper_left, width, height, color, fill_opacity=0.1, stroke=color, stroke_dasharray=_DOTTED)
+    before = across.at(start.toordinal())
+    for day, low, high in limits:
+        x, top, bottom = across.at(day.toordinal()), max(up.at(high), up.end), up.at(low)
+        size = (x - before, bottom - top)
+        drawing.rectangle((before, top), *size, color, fill_opacity=0.1, stroke=color, stroke_dasharray=_DOTTED)
+        before = x
 
 
 # -- values beside published ones ---------------------------------------------------------------------------------

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from ..study.follow_up import Change, Comparison, Verdict
 from ..values import Side
-from .charts import trend_picture
+from .charts import Limits, trend_picture
 from .page import document_html, escaped, figure_html
 from .text import change_texts, percent_text, unit_text
 
@@ -48,7 +46,8 @@ def changes_parts(changes: Comparison) -> list[str]:
         "A year: 100 ((now / first)^(1 / years) - 1). "
         "A change is beyond measurement error where it exceeds the repeatability coefficient, "
         "1.96 &radic;2 times the within-subject coefficient of variation "
-        "(Bland and Altman, Stat Methods Med Res 1999;8:135-160).</p>"
+        "(Bland and Altman, Stat Methods Med Res 1999;8:135-160). A change of a space is beyond error where it exceeds "
+        "what the position of the slices and repositioning of the leg explain.</p>"
     )
     return body
 
@@ -84,19 +83,10 @@ def _trends(changes: Comparison) -> list[str]:
             of = [(e.date, e.values[key]) for e in changes.examinations if key in e.values]
             if len(of) > 1:
                 points[side] = of
-        judged = next((c for c in compared if c.definition.id == definition.id and c.verdict is not None), None)
+        bands: dict[Side, list[Limits]] = {}
+        for change in compared:
+            if change.definition.id == definition.id and change.side is not None and change.limits is not None:
+                bands.setdefault(change.side, []).append((change.date, *change.limits))
         if points:
-            error = None if judged is None else _error_of(judged)
-            figures.append(figure_html(trend_picture(definition.title, unit_text(definition.unit), points, error)))
+            figures.append(figure_html(trend_picture(definition.title, unit_text(definition.unit), points, bands)))
     return figures
-
-
-def _error_of(change: Change) -> Callable[[float], float] | None:
-    """From a first value to the change that measurement error alone can make."""
-    if change.repeatability is not None:
-        absolute = change.repeatability
-        return lambda value: absolute
-    if change.repeatability_percent is None:
-        return None
-    share = change.repeatability_percent / 200.0
-    return lambda value: value * (2.0 * share / (1.0 - share))

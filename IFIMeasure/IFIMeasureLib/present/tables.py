@@ -169,8 +169,8 @@ FOLLOW_UP_COLUMNS: dict[str, str] = {
     "repeatability_percent": (
         "Repeatability coefficient the symmetric change is set against; empty where none is known."
     ),
-    "repeatability": "Repeatability coefficient the change is set against, in the unit, "
-    "where your own measurements gave one and no percentage fits.",
+    "repeatability": "What the change is set against, in the unit: the repeatability coefficient of your own "
+    "measurements where no percentage fits, or for a space what the leg's and the planes' position explain.",
     "verdict": "within measurement error, beyond measurement error, or empty where no repeatability is known.",
     "notes": "What a reader must know beside the change, or why there is none.",
 }

@@ -7,7 +7,7 @@ from IFIMeasureLib.anatomy.landmarks import landmark_definitions
 from IFIMeasureLib.export.dicom_report import method_code, unit_code
 from IFIMeasureLib.export.dicom_sources import dicom_code
 from IFIMeasureLib.export.fhir import SYSTEMS
-from IFIMeasureLib.measuring.registry import MEASUREMENTS
+from IFIMeasureLib.measuring.registry import MEASUREMENTS, measurement
 from IFIMeasureLib.measuring.units import unit_of
 from IFIMeasureLib.values import Measured
 
@@ -28,6 +28,17 @@ def test_one_code_has_one_meaning(study):
         assert meanings.setdefault((scheme, value), meaning) == meaning
         assert 0 < len(scheme) <= 16 and 0 < len(meaning) <= 64
     assert len({m.code[1] for m in MEASUREMENTS}) == len(MEASUREMENTS)
+
+
+def test_a_quantity_has_one_unit_and_a_grade_is_no_fraction():
+    units: dict[str, set[str]] = {}
+    for m in MEASUREMENTS:
+        units.setdefault(":".join(m.quantity[:2]), set()).add(m.unit)
+    assert {code: of for code, of in units.items() if len(of) > 1} == {}
+    for key in ("qf_fat_grade", "qf_edema_grade"):
+        grade = measurement(key)
+        assert "grade" in grade.quantity[2].lower() and grade.unit == "1"
+        assert [m.id for m in MEASUREMENTS if m.quantity == grade.quantity] == [key]
 
 
 def test_methods_have_short_codes_of_their_own():

@@ -98,13 +98,16 @@ def test_bars_of_the_histogram_are_as_tall_as_the_shares():
 
 def test_a_trend_falls_where_the_value_falls_and_shows_the_error_of_the_first_value():
     points = {Side.LEFT: [(datetime.date(2024, 1, 1), 12.0), (datetime.date(2025, 1, 1), 9.0)]}
-    picture = trend_picture("Volume <raw>", "mL", points, lambda value: 0.1 * value)
+    bands = {Side.LEFT: [(datetime.date(2025, 1, 1), 10.8, 13.2)]}
+    picture = trend_picture("Volume <raw>", "mL", points, bands)
     (line,) = elements(picture, "polyline")
     first, last = (tuple(map(float, place.split(","))) for place in line.get("points").split())
     assert last[0] > first[0] and last[1] > first[1], "pixels grow downward"
     assert {"2024-01-01", "2025-01-01", "mL"} <= set(texts(picture))
-    assert any(rect.get("fill-opacity") for rect in elements(picture, "rect"))
-    plain = trend_picture("Volume", "mL", points, None)
+    (band,) = [rect for rect in elements(picture, "rect") if rect.get("fill-opacity")]
+    assert last[1] > float(band.get("y")) + float(band.get("height")), "beyond error lies outside of the band"
+    assert float(band.get("y")) < first[1] < float(band.get("y")) + float(band.get("height"))
+    plain = trend_picture("Volume", "mL", points, {})
     assert not any(rect.get("fill-opacity") for rect in elements(plain, "rect"))
 
 
