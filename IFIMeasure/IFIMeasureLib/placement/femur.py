@@ -19,6 +19,7 @@ from .bone_field import BoneField
 from .femoral_head import find_head
 from .line import UP, Line
 from .placement import Placement
+from .plausible import check_head
 from .shaft import find_shaft_and_lesser_trochanter
 
 _CONDYLES = ("posterior_condyle_medial", "posterior_condyle_lateral")
@@ -32,27 +33,34 @@ _FOUND_FROM_HEAD = (
 )
 
 
-def find_on_femur(mask: Mask, found: Placement) -> BoneField:
+def find_on_femur(mask: Mask, hip: Mask, found: Placement) -> BoneField:
     """Place head, neck, shaft, both trochanters and the condyles on a femur; adds to ``found``.
 
-    :param mask: the femur in the side frame.
+    :param mask: the femur in the side frame, ``hip`` its hip bone.
+    :raises IFIMeasureError: where the bones lie otherwise than in a patient.
     :returns: its upper part as a signed distance.
     """
     bone = BoneField(mask, upper_mm=230.0)
     points, normals = bone.surface
     find_head(bone, points, normals, found)
+    check_head(bone, hip, found)
     if "femoral_head_center" not in found.points:
         reason = f"It is found from the femoral head, which is missing: {found.missing['femoral_head_center']}"
         found.missing.update(dict.fromkeys(_FOUND_FROM_HEAD, reason))
     else:
-        find_shaft_and_lesser_trochanter(bone, found)
-        _neck(bone, found)
-        _greater_trochanter(bone, points, found)
+        find_from_head(bone, found)
     _condyles(mask, found)
     return bone
 
 
-def _neck(bone: BoneField, found: Placement) -> None:
+def find_from_head(bone: BoneField, found: Placement) -> None:
+    """Place what is found from the femoral head's center, which is in ``found``; adds to it."""
+    find_shaft_and_lesser_trochanter(bone, found)
+    find_neck(bone, found)
+    find_greater_trochanter(bone, found)
+
+
+def find_neck(bone: BoneField, found: Placement) -> None:
     """Neck axis from the head center through the centroid of the neck's narrowest section across that axis."""
     head = found.points["femoral_head_center"]
     radius = float(found.head_radius_mm or ADULT_HEAD_RADIUS_MM)
@@ -110,8 +118,9 @@ def _narrowest_section(bone: BoneField, head: Array, direction: Array, radius: f
     return np.asarray(np.mean([centers[n] for n in window], axis=0))
 
 
-def _greater_trochanter(bone: BoneField, points: Array, found: Placement) -> None:
+def find_greater_trochanter(bone: BoneField, found: Placement) -> None:
     """Uppermost point of the greater trochanter along the shaft, lateral of the shaft's axis."""
+    points, _ = bone.surface
     head = found.points["femoral_head_center"]
     radius = float(found.head_radius_mm or ADULT_HEAD_RADIUS_MM)
     axis = found.shaft_axis if found.shaft_axis is not None else UP

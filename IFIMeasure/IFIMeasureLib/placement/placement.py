@@ -15,6 +15,7 @@ class Placement:
     :param points: places (3,) of landmarks, by id.
     :param missing: why a landmark was not found, by id: one sentence.
     :param head_radius_mm: radius of the sphere fitted to the femoral head.
+    :param head_covered: share of that sphere, 0 to 1, that the bone's surface follows.
     :param shaft_axis: unit vector (3,) of the proximal shaft, upward.
     :param neck_axis: unit vector (3,) of the neck, from the head outward.
     """
@@ -22,6 +23,7 @@ class Placement:
     points: dict[str, Array] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     head_radius_mm: float | None = None
+    head_covered: float = 0.0
     shaft_axis: Array | None = None
     neck_axis: Array | None = None
 

@@ -43,18 +43,38 @@ def find_shaft_and_lesser_trochanter(bone: BoneField, found: Placement) -> None:
         found.missing["lesser_trochanter_tip"] = f"{absent}."
     else:
         found.points["lesser_trochanter_tip"] = tip
-    if shaft is not None:
-        found.shaft_axis = shaft.axis.direction
-        found.points["shaft_axis_proximal"] = shaft.axis.at_level(shaft.centers[:, 2].max())
-        found.points["shaft_axis_distal"] = shaft.axis.at_level(shaft.centers[:, 2].min())
+    if tip is None:
+        reason = f"{absent}, so the shaft's axis has no place to start."
+        found.missing.update(dict.fromkeys(_SHAFT_POINTS, reason))
+    else:
+        _add_shaft(shaft, found)
+
+
+def find_shaft_below(bone: BoneField, tip: Array, found: Placement) -> None:
+    """Place both points on the shaft's axis below a tip (3,) of the lesser trochanter that is known; adds to ``found``.
+
+    Nothing changes where the axis is not known at all.
+    """
+    proximal = found.points.get("shaft_axis_proximal")
+    if found.shaft_axis is None or proximal is None:
         return
-    reason = f"{absent}, so the shaft's axis has no place to start."
-    if tip is not None:
+    _add_shaft(_shaft_below(bone, tip, Line(proximal, found.shaft_axis), float(bone.low[2]) + 0.5, found), found)
+
+
+def _add_shaft(shaft: _Shaft | None, found: Placement) -> None:
+    if shaft is None:
+        radius = float(found.head_radius_mm or ADULT_HEAD_RADIUS_MM)
         reason = (
             f"less than {_LEAST_SHAFT * radius:.0f} mm of the shaft below the lesser trochanter is in the field of"
             " view, too little for its axis."
         )
-    found.missing.update(dict.fromkeys(_SHAFT_POINTS, reason))
+        for key in _SHAFT_POINTS:
+            found.points.pop(key, None)
+            found.missing[key] = reason
+        return
+    found.shaft_axis = shaft.axis.direction
+    found.points["shaft_axis_proximal"] = shaft.axis.at_level(shaft.centers[:, 2].max())
+    found.points["shaft_axis_distal"] = shaft.axis.at_level(shaft.centers[:, 2].min())
 
 
 def _why_absent(bone: BoneField) -> str:
@@ -99,13 +119,21 @@ def _in_turns(
         tip = find_lesser_trochanter(bone, head, radius, axis)
         if tip is None:
             break
-        upper = tip[2] - 0.75 * radius
-        centers = _centerline(bone, axis.at_level(upper), max(bottom, upper - 2.6 * radius), upper, found.scale)
-        if len(centers) < 3 or np.ptp(centers[:, 2]) < _LEAST_SHAFT * radius:
+        shaft = _shaft_below(bone, tip, axis, bottom, found)
+        if shaft is None:
             return tip, None
-        axis = Line.through(centers)
-        shaft = _Shaft(axis, centers)
+        axis = shaft.axis
     return tip, shaft
+
+
+def _shaft_below(bone: BoneField, tip: Array, axis: Line, bottom: float, found: Placement) -> _Shaft | None:
+    """The shaft below a tip (3,) of the lesser trochanter, from a first guess of its axis; None where it is short."""
+    radius = float(found.head_radius_mm or ADULT_HEAD_RADIUS_MM)
+    upper = tip[2] - 0.75 * radius
+    centers = _centerline(bone, axis.at_level(upper), max(bottom, upper - 2.6 * radius), upper, found.scale)
+    if len(centers) < 3 or np.ptp(centers[:, 2]) < _LEAST_SHAFT * radius:
+        return None
+    return _Shaft(Line.through(centers), centers)
 
 
 def _centerline(bone: BoneField, start: Array, low: float, high: float, scale: float) -> Array:

@@ -10,7 +10,7 @@ from ..placement.bone_field import BoneField
 from ..placement.femur import find_on_femur
 from ..placement.hip_bone import find_on_hip_bone
 from ..placement.placement import Placement
-from ..values import Side
+from ..values import IFIMeasureError, Side
 
 MUSCLES = ("quadratus_femoris", "gemelli_quadratus_femoris")
 """Structures that hold the muscle, by id."""
@@ -44,7 +44,10 @@ class Bones:
         """
         masks_side = {key: SideFrame(side).mask_to_side(mask) for key, mask in masks.items()}
         found = Placement()
-        femur = find_on_femur(masks_side["femur"], found)
+        try:
+            femur = find_on_femur(masks_side["femur"], masks_side["hip"], found)
+        except IFIMeasureError as error:
+            raise IFIMeasureError(f"on the {side.value} side {error}; check the orientation in the header.") from None
         hip = find_on_hip_bone(masks_side["hip"], found)
         return cls(side, masks=masks, masks_side=masks_side, found=found, fields={"femur": femur, "hip": hip})
 

@@ -16,13 +16,10 @@ from ..anatomy.landmarks import (
     merge,
     position,
 )
-from ..placement.attachments import place_attachments
+from ..placement.following import FOLLOWED, follow
 from ..placement.placement import Placement
 from ..values import Array, IFIMeasureError, Side, point3
 from .bones import Bones
-
-_FOLLOWED = ("lesser_trochanter_tip", "ischial_tuberosity_lowest")
-"""Landmarks that the attachment corners are placed from."""
 
 
 def unplaced(person: LandmarkSet | None) -> frozenset[str]:
@@ -31,13 +28,16 @@ def unplaced(person: LandmarkSet | None) -> frozenset[str]:
     return frozenset(key for key, landmark in landmarks.items() if landmark.status is LandmarkStatus.UNDEFINED)
 
 
-def place_landmarks(bones: Bones, person: LandmarkSet | None, fill: bool) -> tuple[LandmarkSet, Placement]:
+def place_landmarks(
+    bones: Bones, person: LandmarkSet | None, fill: bool, draft: bool = False
+) -> tuple[LandmarkSet, Placement]:
     """Return the final landmarks of one side, RAS, and what was found on its bones, side frame.
 
     :param person: landmarks that a person placed: they win, and what hangs on them follows.
     :param fill: whether what ``person`` has not placed is placed from the bones.
+    :param draft: whether a point is being dragged: of what hangs on it, that which takes long stays as it was.
     """
-    found = _following(bones, person)
+    found = _following(bones, person, draft)
     automatic = empty_landmarks()
     for key in automatic:
         if key in found.points:
@@ -50,21 +50,34 @@ def place_landmarks(bones: Bones, person: LandmarkSet | None, fill: bool) -> tup
     return landmarks, found
 
 
-def _following(bones: Bones, person: LandmarkSet | None) -> Placement:
-    """What was found on the bones, with the attachment corners placed from where a person moved other landmarks."""
+def _following(bones: Bones, person: LandmarkSet | None, draft: bool) -> Placement:
+    """What was found on the bones, with what hangs on landmarks that a person moved placed from there."""
     moved = {
         key: place
-        for key in _FOLLOWED
-        if person is not None and person[key].by_person and (place := person[key].position_ras_mm) is not None
+        for key in FOLLOWED
+        if person is not None
+        and person[key].by_person
+        and (place := person[key].position_ras_mm) is not None
+        and not _stands(bones, key, place)
     }
-    if bones.placed is None or bones.placed[0] != moved:
-        found = replace(bones.found, points=dict(bones.found.points), missing=dict(bones.found.missing))
-        for key, place in moved.items():
-            found.points[key] = bones.frame.to_side(place)
-            found.missing.pop(key, None)
-        place_attachments(bones.fields["femur"], bones.fields["hip"], found)
+    if bones.placed is not None and bones.placed[0] == moved:
+        return bones.placed[1]
+    known = bones.found if bones.placed is None or not draft else bones.placed[1]
+    found = replace(known, points=dict(known.points), missing=dict(known.missing))
+    places = {key: bones.frame.to_side(place) for key, place in moved.items()}
+    follow(bones.fields["femur"], bones.fields["hip"], found, places, draft)
+    if not draft:
         bones.placed = (moved, found)
-    return bones.placed[1]
+    return found
+
+
+def _stands(bones: Bones, key: str, place_ras_mm: tuple[float, float, float]) -> bool:
+    """Whether a person left a landmark where it was found, but for rounding."""
+    found = bones.found.points.get(key)
+    return found is not None and float(np.linalg.norm(bones.frame.to_side(place_ras_mm) - found)) < _LEFT_MM
+
+
+_LEFT_MM = 0.02
 
 
 def refuse_other_side(landmarks: dict[Side, LandmarkSet], heads: dict[Side, Array]) -> None:
@@ -88,6 +101,19 @@ def refuse_other_side(landmarks: dict[Side, LandmarkSet], heads: dict[Side, Arra
                 raise IFIMeasureError(
                     f"{landmark_label(side, key)}: it was placed on the {side.other.value} hip;"
                     " place it again, or mark it as missing."
+                )
+
+
+def refuse_upside_down(landmarks: dict[Side, LandmarkSet]) -> None:
+    """Refuse landmarks of which the femoral head lies below the lesser trochanter, or the tuberosity above the head."""
+    for side, points in landmarks.items():
+        head = position(points, "femoral_head_center")
+        for key in ("lesser_trochanter_tip", "ischial_tuberosity_lowest"):
+            place = position(points, key)
+            if head is not None and place is not None and place[2] > head[2]:
+                raise IFIMeasureError(
+                    f"{landmark_label(side, key)}: it lies {place[2] - head[2]:.0f} mm above the center of the femoral"
+                    " head; place both again, or check the orientation in the header where head and feet are exchanged."
                 )
 
 

@@ -24,10 +24,11 @@ from ..muscle.masks import on_grid
 from ..muscle.numbers import MuscleNumbers
 from ..muscle.strokes import Strokes
 from ..muscle.together import MuscleInput, segment_together
+from ..placement.plausible import HEAD_DIAMETERS_MM
 from ..values import Array, IFIMeasureError, NotMeasurable, Side, iso_date
 from .bones import Bones
 from .muscle_of_hip import MadeMuscle, filled_muscle, found_muscle, muscle_corners_placed, numbers_of_hip
-from .placing import pelvis_frame, place_landmarks, refuse_other_side, unplaced
+from .placing import pelvis_frame, place_landmarks, refuse_other_side, refuse_upside_down, unplaced
 from .provenance import FOUND_IN_IMAGE, MuscleOrigin, Provenance
 from .result import HipResult, Progress, StudyResult, refuse_without_trochanter
 from .same_place import place_notes, refuse_other_frame
@@ -98,7 +99,11 @@ class PreparedStudy:
         for side in sides:
             if side not in self.absent:
                 say(f"placing the landmarks of the {side.value} side")
-                self.bones[side] = Bones.searched(side, masks[side])
+                try:
+                    self.bones[side] = Bones.searched(side, masks[side])
+                except IFIMeasureError as error:
+                    raise IFIMeasureError(f"{segmentation.path}: {error}") from None
+                self.notes += self._size_note(side)
         self._spaces: dict[Side, tuple[object, HipSpaces]] = {}
         self._muscles: dict[Side, tuple[object, MuscleNumbers]] = {}
         self._muscle_notes: dict[Side, str] = {}
@@ -129,6 +134,17 @@ class PreparedStudy:
         masks = {side: bones.masks for side, bones in self.bones.items()}
         return place_notes(second, segmentation, masks, same_place, what)
 
+    def _size_note(self, side: Side) -> list[str]:
+        """What a reader must know where a femoral head has no person's size; a small child's has none."""
+        radius, age = self.bones[side].found.head_radius_mm, self.subject.age_years
+        low, high = HEAD_DIAMETERS_MM
+        if radius is None or low <= 2.0 * radius <= high or (age is not None and age < 8.0 and 2.0 * radius < low):
+            return []
+        size = f"{2.0 * radius:.0f} mm is no person's ({low:.0f} to {high:.0f} mm)"
+        return [
+            f"{side.value} femoral head: a diameter of {size}; the spacing of the voxels looks wrong: check the header"
+        ]
+
     def copied(self) -> PreparedStudy:
         """Return the same study once more: what changes in it from now on (a muscle) does not change in this one."""
         other = copy.copy(self)
@@ -155,15 +171,16 @@ class PreparedStudy:
         """
         say = progress or (lambda text: None)
         person = person or {}
-        placed = {side: place_landmarks(bones, person.get(side), fill) for side, bones in self.bones.items()}
+        placed = {side: place_landmarks(bones, person.get(side), fill, draft) for side, bones in self.bones.items()}
         final = {side: landmarks for side, (landmarks, _) in placed.items()}
         refuse_other_side(final, self._heads())
+        refuse_upside_down(final)
         frame, frame_name = pelvis_frame(final)
         data: dict[Side, HipData] = {}
         for side, bones in self.bones.items():
             say(f"measuring the {side.value} side")
             landmarks, found = placed[side]
-            spaces = self._spaces_of(bones, landmarks, draft)
+            spaces = self._spaces_of(bones, landmarks, found.head_radius_mm, draft)
             hip = HipData(
                 side=side,
                 landmarks=dict(landmarks),
@@ -191,13 +208,13 @@ class PreparedStudy:
             if "femoral_head_center" in bones.found.points
         }
 
-    def _spaces_of(self, bones: Bones, landmarks: LandmarkSet, draft: bool) -> HipSpaces:
+    def _spaces_of(self, bones: Bones, landmarks: LandmarkSet, head_radius_mm: float | None, draft: bool) -> HipSpaces:
         """The spaces of one side; those from before where nothing has moved that they hang on."""
         key = what_spaces_hang_on(landmarks)
         known = self._spaces.get(bones.side)
         if known is not None and known[0] == key:
             return known[1]
-        spaces = measure_spaces(bones, landmarks, self.segmentation.grid, draft)
+        spaces = measure_spaces(bones, landmarks, head_radius_mm, self.segmentation.grid, draft)
         if not draft:
             self._spaces[bones.side] = (key, spaces)
         return spaces
@@ -390,6 +407,7 @@ def measure_landmarks(landmarks: dict[Side, LandmarkSet], subject: Subject | Non
     """
     heads = {side: position(points, "femoral_head_center") for side, points in landmarks.items()}
     refuse_other_side(landmarks, {side: head for side, head in heads.items() if head is not None})
+    refuse_upside_down(landmarks)
     frame, frame_name = pelvis_frame(landmarks)
     no_bones = NotMeasurable(
         "there is no segmentation of the bones; a space is measured between their surfaces.", ("hip", "femur")

@@ -85,14 +85,17 @@ class _Planes:
     draft: bool
 
 
-def measure_spaces(bones: Bones, landmarks: LandmarkSet, grid: Grid, draft: bool) -> HipSpaces:
+def measure_spaces(
+    bones: Bones, landmarks: LandmarkSet, head_radius_mm: float | None, grid: Grid, draft: bool
+) -> HipSpaces:
     """Measure both spaces of one side.
 
     :param landmarks: final ones, RAS.
+    :param head_radius_mm: of the femoral head, where it is known.
     :param grid: of the segmentation.
     :param draft: whether the coarse surfaces are enough.
     """
-    radius = bones.found.head_radius_mm
+    radius = head_radius_mm
     tip = position(landmarks, "lesser_trochanter_tip")
     if tip is None:
         why = landmarks["lesser_trochanter_tip"].reason or "not placed yet."
@@ -118,7 +121,7 @@ def measure_spaces(bones: Bones, landmarks: LandmarkSet, grid: Grid, draft: bool
 
 def _ischiofemoral_space(bones: Bones, landmarks: LandmarkSet, planes: _Planes) -> Space | NotMeasurable:
     head = position(landmarks, "femoral_head_center")
-    ischium = None if head is None else ischium_region(bones.frame.to_side(head), bones.found.head_radius_mm)
+    ischium = None if head is None else ischium_region(bones.frame.to_side(head), planes.head_radius_mm)
     space = _noting_cuts(
         _between(bones, [("hip", ischium)], [("femur", planes.trochanter)], planes), bones, ("hip",), ("femur",), planes
     )

@@ -25,7 +25,7 @@ NAMED = {
     "synthetic/phantom.py": TRUTH | POSE,  # what its equations know the truth of
     "cli/demo.py": TRUTH | {"_axial", "_3d"},  # which is compared with what was measured
     "IFIMeasure.py": TRUTH | {"_axial"},  # in the self test, too
-    "study/follow_up.py": {"femoral_head_diameter"},  # tells one person from another
+    "study/follow_up.py": {"femoral_head_diameter"} | POSE,  # another person's, and how the leg lies
 }
 """Ids, and parts of them, that a file may name: each for what that measurement itself is."""
 
