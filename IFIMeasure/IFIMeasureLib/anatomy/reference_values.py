@@ -71,7 +71,11 @@ def _within(text: str, low: float, high: float) -> float | None:
 
 @dataclass(frozen=True)
 class ReferenceRow:
-    """One published group: its mean and standard deviation, or a cutoff, or both; millimeter."""
+    """One published group: its mean and standard deviation, or a cutoff, or both; millimeter.
+
+    :param position: how the body lay; virtual models may stand.
+    :param predicts: what the cutoff tells of: impingement, where it is empty.
+    """
 
     measurement: str
     study: str
@@ -83,6 +87,7 @@ class ReferenceRow:
     mean_mm: float | None
     sd_mm: float | None
     cutoff_mm: float | None
+    predicts: str
     accuracy: str
     citation: str
 
@@ -129,6 +134,7 @@ def _reference_row(row: dict[str, str]) -> ReferenceRow:
         mean_mm=_optional(row["mean_mm"]),
         sd_mm=_optional(row["sd_mm"]),
         cutoff_mm=_optional(row["cutoff_mm"]),
+        predicts=row.get("predicts") or "impingement",  # tables that were edited before have no such column
         accuracy=row["accuracy"],
         citation=row["citation"],
     )
@@ -172,11 +178,13 @@ def statements(measurement: str, value_mm: float, subject: Subject) -> list[Stat
 
 def _against_cutoff(value_mm: float, row: ReferenceRow, cutoff_mm: float) -> Statement:
     word = "below" if value_mm < cutoff_mm else "at" if value_mm == cutoff_mm else "above"
-    text = f"{word} the published cutoff of {cutoff_mm:g} mm ({row.study})"
+    other = "" if row.predicts == "impingement" else f" for {row.predicts}"
+    text = f"{word} the published cutoff of {cutoff_mm:g} mm{other} ({row.study})"
     return Statement("cutoff", text, row, below=value_mm <= cutoff_mm)
 
 
 def _against_mean(value_mm: float, row: ReferenceRow, mean_mm: float, sd_mm: float) -> Statement:
     z = (value_mm - mean_mm) / sd_mm
     who = {"F": "women", "M": "men", None: "controls"}[row.sex]
-    return Statement("z", f"z = {z:+.1f} against {who} {mean_mm:g} ± {sd_mm:g} mm ({row.study})", row, z=z)
+    how = "" if row.position == "supine" else f", {row.position}"
+    return Statement("z", f"z = {z:+.1f} against {who} {mean_mm:g} ± {sd_mm:g} mm ({row.study}{how})", row, z=z)

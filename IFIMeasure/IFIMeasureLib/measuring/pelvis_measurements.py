@@ -44,7 +44,7 @@ def _ischial_angle(data: HipData) -> Result:
             "long axis of the ischium's axial section at the level of the ischiofemoral space "
             "against the transverse axis of the pelvis"
         ),
-        notes=("published definitions of the line differ; compare only values of one method",),
+        notes=("published angles near 130 degree are of another line; compare only values of one method",),
     )
 
 
@@ -110,7 +110,8 @@ ENTRIES = (
         quantity=ANGLE,
         definition=(
             "Angle between the long axis of the ischium's axial section at the level of the ischiofemoral"
-            " space and the transverse axis of the pelvis. Line definitions vary; this is ours."
+            " space and the transverse axis of the pelvis. Published values near 130 degree are"
+            " of another line: never set them beside this one."
         ),
         citation="line defined here",
         needs=("ischial_tuberosity_lateral",),

@@ -122,6 +122,7 @@ ENTRIES = (
         citation="defined here",
         compute=_minimum_3d("ifs", "ischium to lesser trochanter"),
         space="ifs",
+        scored=True,
         drawn=True,
         posed=True,
     ),

@@ -20,10 +20,12 @@ def test_a_value_at_the_cutoff_is_said_to_be_at_it(value, word):
 
 
 def test_z_scores_follow_the_norm_of_the_sex():
-    z = {s.row.study: s.z for s in statements("ifs_axial", 22.2 - 4.3, Subject("F", 40)) if s.kind == "z"}
-    assert z["Virtual population"] == pytest.approx(-1.0)
-    men = {s.row.study: s.z for s in statements("ifs_axial", 29.1 + 4.1, Subject("M", 40)) if s.kind == "z"}
-    assert men["Virtual population"] == pytest.approx(1.0)
+    z = {s.row.study: s.z for s in statements("ifs_axial", 13.9 - 6.5, Subject("F", 40)) if s.kind == "z"}
+    assert z["Mimura 2019"] == pytest.approx(-1.0)
+    men = {s.row.study: s.z for s in statements("ifs_axial", 20.5 + 7.3, Subject("M", 40)) if s.kind == "z"}
+    assert men["Mimura 2019"] == pytest.approx(1.0)
+    (qfs,) = [s for s in statements("qfs_axial", 12.42, Subject("F", 40)) if s.row.sex == "F"]
+    assert qfs.z == pytest.approx(0.0) and "bjr.20190556" in qfs.row.citation
 
 
 def test_of_unknown_sex_no_norm_by_sex_is_used():
@@ -36,8 +38,33 @@ def test_children_get_the_cutoff_of_their_age_and_none_of_adults():
     assert {s.row.cutoff_mm for s in statements("ifs_axial", 20.0, Subject("F", 15))} == {19.0}
 
 
-def test_nothing_is_said_of_the_3d_distance():
-    assert statements("ifs_3d", 12.0, Subject("F", 50)) == []
+def test_a_childs_cutoff_says_that_it_predicts_edema_and_not_impingement():
+    (said,) = statements("ifs_axial", 14.0, Subject("F", 9))
+    assert said.text == (
+        "below the published cutoff of 14.9 mm for edema of the quadratus femoris, not impingement"
+        " (Goldberg-Stein 2018)"
+    )
+
+
+def test_the_norm_of_models_in_stance_stands_beside_the_3d_distance_alone_and_no_cutoff():
+    (said,) = statements("ifs_3d", 22.2 - 4.3, Subject("F", 50))
+    assert said.text == "z = -1.0 against women 22.2 ± 4.3 mm (Audenaert 2020, stance)"
+    assert not any("Audenaert" in row.study for row in reference_rows() if row.measurement != "ifs_3d")
+    assert not any(row.cutoff_mm for row in reference_rows() if row.measurement.endswith("_3d"))
+    assert statements("ifs_3d", 12.0, Subject(None, 50)) == []
+
+
+def test_no_published_ischial_angle_stands_beside_ours_which_is_of_another_line():
+    assert not any("angle" in row.measurement for row in reference_rows())
+
+
+def test_small_groups_and_full_citations_are_named():
+    citations = {row.study: row.citation for row in reference_rows()}
+    assert "6 women" in citations["Barros 2019"]
+    for study, doi in (("Audenaert 2020", "hnab004"), ("Schröder 2015", "hnv067"), ("Mimura 2019", "hnz044")):
+        assert f"doi 10.1093/jhps/{doi}" in citations[study]
+    women = [row for row in reference_rows() if row.study == "Mimura 2019" and row.sex == "F"]
+    assert [(row.mean_mm, row.sd_mm) for row in women] == [(13.9, 6.5)]
 
 
 def test_every_row_has_a_citation():

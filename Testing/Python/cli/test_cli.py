@@ -702,7 +702,10 @@ def test_the_real_study_is_measured_from_its_folder(tmp_path, capsys):
         "height_m": None,
         "weight_kg": 35.0,
     }
-    assert "14.9 mm (Goldberg-Stein)" in table["ifs_axial", "left"]["reference"]
+    assert (
+        "14.9 mm for edema of the quadratus femoris, not impingement (Goldberg-Stein 2018)"
+        in table["ifs_axial", "left"]["reference"]
+    )
 
 
 @pytest.mark.skipif(not (SHARED / "not_a_hip").exists(), reason="the scans without hips are not here")
