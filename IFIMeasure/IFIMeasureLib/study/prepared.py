@@ -27,6 +27,7 @@ from ..muscle.together import MuscleInput, segment_together
 from ..placement.plausible import HEAD_DIAMETERS_MM
 from ..values import Array, IFIMeasureError, NotMeasurable, Side, iso_date
 from .bones import Bones
+from .contrast import contrast_notes
 from .muscle_of_hip import MadeMuscle, filled_muscle, found_muscle, muscle_corners_placed, numbers_of_hip
 from .placing import pelvis_frame, place_landmarks, refuse_other_side, refuse_upside_down, unplaced
 from .provenance import FOUND_IN_IMAGE, MuscleOrigin, Provenance
@@ -104,6 +105,8 @@ class PreparedStudy:
                 except IFIMeasureError as error:
                     raise IFIMeasureError(f"{segmentation.path}: {error}") from None
                 self.notes += self._size_note(side)
+        if volume is not None:
+            self.notes += contrast_notes(volume, self.bones.values())
         self._spaces: dict[Side, tuple[object, HipSpaces]] = {}
         self._muscles: dict[Side, tuple[object, MuscleNumbers]] = {}
         self._muscle_notes: dict[Side, str] = {}
