@@ -46,7 +46,7 @@ def describe(definition: MeasurementDefinition, side: Side | None, study: StudyR
         return "–", why_not(definition, side, study)
     below = False
     lines = [plane_range_text(result, definition.decimals), result.method, *result.notes]
-    if definition.scored and not study.draft:
+    if not study.draft:
         found = statements(definition.id, result.value, study.subject)
         below = any(s.kind == "cutoff" and s.below for s in found)
         lines += [f"{s.text} — {s.row.citation}" for s in found]

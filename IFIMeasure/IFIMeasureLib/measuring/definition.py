@@ -141,7 +141,8 @@ class MeasurementDefinition:
     :param space: the space it is a number of, ``ifs`` or ``qfs``.
     :param structure: id of the structure whose segment it is a number of.
     :param followed: whether and how it is followed over time.
-    :param scored: whether published cutoffs or norms are set beside it.
+    :param scored: whether it is a headline: shown first, with the published cutoffs that it passes. Published rows
+        stand beside any measurement that has some.
     :param drawn: whether its points stand in pictures of reports.
     :param labeled: whether it stands in the views unasked, with its value beside it.
     :param posed: whether the femur's pose stands beside it.

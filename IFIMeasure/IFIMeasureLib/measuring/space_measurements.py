@@ -122,7 +122,6 @@ ENTRIES = (
         citation="defined here",
         compute=_minimum_3d("ifs", "ischium to lesser trochanter"),
         space="ifs",
-        scored=True,
         drawn=True,
         posed=True,
     ),

@@ -135,7 +135,7 @@ def _beside_published_values(study: StudyResult) -> list[str]:
         results = {side: hip.results.get(definition.id) for side, hip in study.hips.items()}
         values = {side: of.value for side, of in results.items() if isinstance(of, Measured)}
         rows = published(definition.id, study.subject)
-        if definition.scored and values and rows:
+        if values and rows:
             scales.append(figure_html(scale_picture(definition.id, values, rows)))
     return ["<h2>Beside published values</h2>" + "".join(scales), _citations(study)] if scales else []
 

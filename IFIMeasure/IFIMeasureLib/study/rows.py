@@ -87,8 +87,7 @@ def _row(definition: MeasurementDefinition, side: Side | None, result: Result, s
     pose: dict[str, Measured] = {}
     compared: tuple[Statement, ...] = ()
     if isinstance(result, Measured):
-        if definition.scored:
-            compared = tuple(statements(definition.id, result.value, study.subject))
+        compared = tuple(statements(definition.id, result.value, study.subject))
         if definition.posed and side is not None:
             for other in MEASUREMENTS:
                 angle = study.hips[side].results.get(other.id) if other.kind is Kind.POSE else None
