@@ -39,7 +39,7 @@ def signal_levels(region: SearchRegion, femur: Mask | None) -> Levels:
     children) or is not in the image, muscle is the one that looks like the middle of the plate.
     """
     noise = noise_of(region.image, region.free)
-    low, high = _two_means(region.image[region.free])
+    low, high = two_means(region.image[region.free])
     if region.contrast:
         fat_is_bright = region.contrast in _FAT_IS_BRIGHT
     else:
@@ -62,8 +62,8 @@ def noise_of(image: Array, free: Array) -> float:
     return float(max(1.4826 * np.median(np.abs(step)) / np.sqrt(6.0), 1e-3 * float(np.ptp(image))))
 
 
-def _two_means(values: Array) -> tuple[float, float]:
-    """Centers of two clusters of values, robust against a few outliers: medians, from the outer deciles."""
+def two_means(values: Array) -> tuple[float, float]:
+    """Return the centers of two clusters of values, robust against a few outliers: medians, from the outer deciles."""
     low, high = (float(v) for v in np.quantile(values, [0.1, 0.9]))
     for _ in range(20):
         middle = 0.5 * (low + high)

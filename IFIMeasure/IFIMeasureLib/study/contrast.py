@@ -10,6 +10,7 @@ import scipy
 
 from ..images.masks import Volume
 from ..muscle.images import CONTRASTS
+from ..muscle.signal import two_means
 from ..values import Array, IFIMeasureError
 from .bones import Bones
 
@@ -40,8 +41,12 @@ _DEEP_MM = 4.0
 _COARSE_MM = 2.5
 """Places are taken no nearer to one another."""
 
-_BRIGHTER, _DARKER = 1.5, 0.85
-"""Marrow over muscle: fat is bright above, dark below, and nothing is told between (red marrow, weak suppression)."""
+_LIKE_LOW, _LIKE_HIGH = 0.3, 0.7
+"""Where marrow lies between the darker (0) and the brighter (1) of what lies around the femur: fat and muscle.
+
+Fat is bright where most marrow looks like the brighter, dark where even its fattest quarter looks like the darker:
+marrow that makes blood looks like muscle in T1.
+"""
 
 
 def contrast_notes(volume: Volume, bones: Iterable[Bones]) -> list[str]:
@@ -158,7 +163,7 @@ def _number(tags: Mapping[str, str], key: str) -> float | None:
 
 
 def fat_is_bright(volume: Volume, bones: Iterable[Bones]) -> bool | None:
-    """Return whether fat is brighter than muscle in an image: the marrow against what lies around the femur.
+    """Return whether fat is brighter than muscle in an image: which of both around the femur its marrow looks like.
 
     None where the image does not tell.
     """
@@ -170,16 +175,9 @@ def fat_is_bright(volume: Volume, bones: Iterable[Bones]) -> bool | None:
     marrow, shell = (np.concatenate(of) if of else np.zeros(0) for of in (inside, around))
     if len(marrow) < 200 or len(shell) < 500:
         return None
-    # muscle is most of what lies around the femur; fat between and tendons are less
-    low, high = np.quantile(shell, [0.02, 0.98])
-    counts, edges = np.histogram(shell, 48, (low, max(high, low + 1e-6)))
-    smooth = scipy.ndimage.gaussian_filter1d(counts.astype(float), 1.5)
-    most = int(smooth.argmax())
-    muscle = 0.5 * float(edges[most] + edges[most + 1])
-    if muscle <= 0:
-        return None
-    ratio = float(np.median(marrow)) / muscle
-    return True if ratio > _BRIGHTER else False if ratio < _DARKER else None
+    low, high = two_means(shell)
+    typical, fattest = ((float(np.quantile(marrow, q)) - low) / max(high - low, 1e-6) for q in (0.5, 0.75))
+    return True if typical > _LIKE_HIGH else False if fattest < _LIKE_LOW else None
 
 
 def _marrow_and_shell(bones: Bones) -> tuple[Array, Array]:
