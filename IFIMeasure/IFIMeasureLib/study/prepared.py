@@ -92,9 +92,9 @@ class PreparedStudy:
         self.absent = _absent_sides(masks, sides)
         if len(self.absent) == len(sides):
             raise IFIMeasureError(f"{segmentation.path}: {' '.join(self.absent.values())}")
+        same_place = bool(self.provenance.options.get("same_place"))
         if volume is not None:
             say("comparing the bones with the image")
-            same_place = bool(self.provenance.options.get("same_place"))
             self.notes += place_notes(volume, segmentation, masks, same_place)
         self.bones: dict[Side, Bones] = {}
         for side in sides:
@@ -106,7 +106,8 @@ class PreparedStudy:
                     raise IFIMeasureError(f"{segmentation.path}: {error}") from None
                 self.notes += self._size_note(side)
         if volume is not None:
-            self.notes += contrast_notes(volume, self.bones.values())
+            # bones that may lie elsewhere tell nothing of the image's signals
+            self.notes += contrast_notes(volume, () if same_place else self.bones.values())
         self._spaces: dict[Side, tuple[object, HipSpaces]] = {}
         self._muscles: dict[Side, tuple[object, MuscleNumbers]] = {}
         self._muscle_notes: dict[Side, str] = {}

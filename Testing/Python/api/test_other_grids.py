@@ -152,7 +152,8 @@ def _prepared(phantom: Phantom, frames: tuple[str, str]) -> PreparedStudy:
     refs = [SegmentRef(name, 0, number) for number, name in LABELS.items()]
     segmentation = Segmentation([labels], grid, refs, Path("bones"), named=True, frame_of_reference=frames[0])
     array = phantom.image(grid, "t1")
-    volume = Volume(array, grid, Path("t1"), tags={"FrameOfReferenceUID": frames[1]} if frames[1] else {})
+    tags = {"FrameOfReferenceUID": frames[1]} if frames[1] else {}
+    volume = Volume(array, grid, Path("t1"), tags=tags, contrast="t1")
     return PreparedStudy(segmentation, resolve_structures(segmentation, None), volume, (Side.RIGHT,))
 
 
