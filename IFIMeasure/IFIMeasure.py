@@ -223,8 +223,7 @@ class IFIMeasureLogic(ScriptedLoadableModuleLogic):
         """Add a study of a volume and a segmentation, named after what it is of; returns its StudyNodes."""
         from IFIMeasureLib.mrml.study_nodes import StudyNodes
 
-        of = volume or segmentation
-        nodes = StudyNodes.create(self.scene, name or (f"Study of {of.GetName()}" if of is not None else "Study"))
+        nodes = StudyNodes.create(self.scene, name or StudyNodes.name_of(volume, segmentation))
         nodes.volume, nodes.segmentation = volume, segmentation
         return nodes
 

@@ -29,6 +29,11 @@ def write_cell(table: Any, row: int, column: int, text: str, tooltip: str) -> No
         item.setToolTip(tooltip)
 
 
+def row_title(title: str) -> str:
+    """Return a title as a narrow table has room for it: cut off, several of one muscle would read alike."""
+    return title.replace("Quadratus femoris", "QF")
+
+
 def fit_columns(table: Any) -> None:
     """Let the first column take what the others leave, so that the table fits a narrow panel."""
     header = table.horizontalHeader()

@@ -195,6 +195,7 @@ class Deeds:
         """Go back to the layout that was there before; none is set in a scene that was cleared."""
         before = self._panel.parameters.layoutBefore or slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
         restore_layout(slicer.mrmlScene, before)
+        self._panel.look.arranged(aims_3d=False)
 
     def _works_on(self, side: Side | None) -> None:
         if side is not None and self._panel.parameters is not None:
@@ -223,9 +224,12 @@ class Deeds:
         ):
             self._live.segment_muscles(progress)
 
-    def start_stroke(self, kind: str) -> None:
-        """Let clicks add points inside or outside the muscle."""
-        self._live.start_stroke(kind)
+    def stroke_toggled(self, kind: str, wanted: bool) -> None:
+        """Let clicks add points inside or outside the muscle, or no longer."""
+        if wanted:
+            self._live.start_stroke(kind)
+        else:
+            self._live.stop_placing()
 
     def finding_chosen(self, side: Side, finding_id: str, choice: str) -> None:
         """What a reader found."""

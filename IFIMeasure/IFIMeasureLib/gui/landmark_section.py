@@ -17,7 +17,7 @@ from ..anatomy.landmarks import (
     landmark_label,
 )
 from ..values import Side
-from .cells import SIDES, fit_columns, write_cell
+from .cells import SIDES, fit_columns, row_title, write_cell
 
 
 class LandmarkSection:
@@ -120,7 +120,7 @@ class LandmarkTable:
         self._choosing = False
         table.setRowCount(len(self._keys))
         for row, definition in enumerate(landmark_definitions().values()):
-            write_cell(table, row, 0, definition.title, definition.how)
+            write_cell(table, row, 0, row_title(definition.title), f"{definition.title}: {definition.how}")
         fit_columns(table)
         table.connect("currentCellChanged(int,int,int,int)", self._changed)
         table.connect("cellDoubleClicked(int,int)", self._activated)

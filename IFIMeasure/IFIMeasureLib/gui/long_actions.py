@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -40,8 +39,8 @@ class LongActions:
             try:
                 yield
             except IFIMeasureError as error:
-                logging.info("%s %s", title, error)
-                slicer.util.errorDisplay(f"{title}\n\n{error}")
+                # what a person can mend is no error of the application: its log keeps those apart
+                slicer.util.warningDisplay(f"{title}\n\n{error}")
             except OSError as error:
                 where = f"{error.filename}: " if error.filename else ""
                 slicer.util.errorDisplay(f"{title}\n\n{where}{(error.strerror or str(error)).rstrip('.')}.")

@@ -14,7 +14,7 @@ from ..mrml.live import LiveStudy
 from ..mrml.result_nodes import show_only
 from ..mrml.segment_surfaces import extent_of_bones, make_surface, segments_without_surface, soften
 from ..mrml.study_nodes import StudyNodes
-from ..mrml.views import look_at_place, look_from_behind, show_volume
+from ..mrml.views import fit_boxes, look_at_place, look_from_behind, show_volume
 from ..values import Side
 
 WAIT_MS = 200  # while something else runs
@@ -30,6 +30,7 @@ class Look:
         self._ready = ready
         self._seen: tuple[str, ...] | None = None
         self._keeps_views = False
+        self._fits_boxes = False
         self._live: LiveStudy | None = None
         self._parameters: Any = None
         self.timer = qt.QTimer()
@@ -46,12 +47,12 @@ class Look:
         nodes = live.nodes
         chosen = tuple("" if n is None else n.GetID() for n in (nodes.record, nodes.volume, nodes.segmentation))
         before, self._seen = self._seen, chosen
-        if before is None or chosen[0] != before[0]:
+        if chosen != before:
             show_only(nodes, (other for other in StudyNodes.all(nodes.scene) if other.record is not nodes.record))
         if chosen != before and not self._keeps_views:
             self._show(new_bones=before is None or chosen[2] != before[2])
         self._keeps_views = False
-        if segments_without_surface(nodes):
+        if self._fits_boxes or segments_without_surface(nodes):
             self.timer.start(0)
         soften(nodes)
 
@@ -64,11 +65,11 @@ class Look:
         self.timer.stop()
         self._live = self._parameters = None
 
-    def arranged(self) -> None:
-        """The views lie otherwise now: fit the image to them."""
+    def arranged(self, aims_3d: bool = True) -> None:
+        """The views lie otherwise now: fit the image to them, and where ``aims_3d`` the bones, too."""
         if self._live is not None:
             slicer.app.processEvents()  # only then do the views have their size
-            self._show(new_bones=True)
+            self._show(new_bones=aims_3d)
 
     def at_trochanter(self, live: LiveStudy, parameters: Any) -> None:
         """Let the slices go through the lesser trochanter of the side last worked on."""
@@ -89,6 +90,7 @@ class Look:
         corners = extent_of_bones(live.nodes)
         if new_bones and corners is not None:
             look_from_behind(slicer.mrmlScene, corners)
+            self._fits_boxes = True
 
     def _make_next_surface(self) -> None:
         if self._live is None:
@@ -101,3 +103,6 @@ class Look:
             make_surface(self._live.nodes, waiting[0])
         if len(waiting) > 1:
             self.timer.start(0)
+        elif self._fits_boxes:
+            self._fits_boxes = False
+            fit_boxes(slicer.mrmlScene)

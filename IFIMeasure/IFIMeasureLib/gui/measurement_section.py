@@ -13,7 +13,7 @@ from ..measuring.registry import MEASUREMENTS
 from ..present.text import value_text
 from ..study.result import StudyResult
 from ..values import Measured, Side
-from .cells import SIDES, describe, fit_columns, why_not, write_cell
+from .cells import SIDES, describe, fit_columns, row_title, why_not, write_cell
 
 _REASONS_LENGTH = 90  # characters of the folded line; the rest stands in its tooltip
 
@@ -88,7 +88,7 @@ class MeasurementTable:
         self._table, self._on_chosen = table, on_chosen
         table.setRowCount(len(MEASUREMENTS))
         for row, definition in enumerate(MEASUREMENTS):
-            write_cell(table, row, 0, definition.title, definition.definition)
+            write_cell(table, row, 0, row_title(definition.title), f"{definition.title}: {definition.definition}")
             if definition.paired:
                 table.setSpan(row, 1, 1, 2)
         fit_columns(table)

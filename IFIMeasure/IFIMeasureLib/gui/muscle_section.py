@@ -23,7 +23,7 @@ class MuscleSection:
     :param on_contrast: called with what the image is said to be.
     :param on_second_volume: called with the second image of Dixon, or None.
     :param on_segment: called when the muscle is to be found.
-    :param on_stroke: called with ``inside`` or ``outside`` when clicks are to place such points.
+    :param on_stroke: called with ``inside`` or ``outside``, and whether clicks are to place such points.
     :param on_finding: called with side, id of the field and choice (empty for none).
     """
 
@@ -34,7 +34,7 @@ class MuscleSection:
         on_contrast: Callable[[str], None],
         on_second_volume: Callable[[Any], None],
         on_segment: Callable[[], None],
-        on_stroke: Callable[[str], None],
+        on_stroke: Callable[[str, bool], None],
         on_finding: Callable[[Side, str, str], None],
     ) -> None:
         self._ui, self._on_contrast, self._on_second_volume = ui, on_contrast, on_second_volume
@@ -43,13 +43,20 @@ class MuscleSection:
         ui.contrastComboBox.connect("currentIndexChanged(int)", self._contrast_changed)
         ui.secondVolumeSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._second_volume_changed)
         ui.segmentMuscleButton.connect("clicked()", on_segment)
-        ui.insideButton.connect("clicked()", lambda: on_stroke("inside"))
-        ui.outsideButton.connect("clicked()", lambda: on_stroke("outside"))
+        self._stroke_buttons = {"inside": ui.insideButton, "outside": ui.outsideButton}
+        for kind, button in self._stroke_buttons.items():
+            button.connect("clicked(bool)", _stroke_handler(on_stroke, kind))
 
     def show(self, possible: bool) -> None:
         """Offer what can be done: it takes bones and an image."""
         for button in (self._ui.segmentMuscleButton, self._ui.insideButton, self._ui.outsideButton):
             button.enabled = possible
+
+    def show_placing(self, kind: str | None) -> None:
+        """Show which points clicks in the views place, wherever that was decided; None for none of the muscle's."""
+        for known, button in self._stroke_buttons.items():
+            if button.checked != (known == kind):
+                button.checked = known == kind
 
     def show_choices(self, nodes: StudyNodes) -> None:
         """Show what was chosen for a study."""
@@ -70,6 +77,13 @@ class MuscleSection:
             self._on_second_volume(self._ui.secondVolumeSelector.currentNode())
 
 
+def _stroke_handler(on_stroke: Callable[[str, bool], None], kind: str) -> Callable[[bool], None]:
+    def clicked(wanted: bool) -> None:
+        on_stroke(kind, wanted)
+
+    return clicked
+
+
 class FindingTable:
     """What a reader found; one combo box a field and side.
 
@@ -82,7 +96,7 @@ class FindingTable:
         table.setRowCount(len(FINDINGS))
         for row, definition in enumerate(FINDINGS):
             # the panel's section is that of the muscle already
-            title = definition.title.removeprefix("Quadratus femoris, ").capitalize()
+            title = definition.title.removeprefix("Quadratus femoris, ").removesuffix(", tendinopathy").capitalize()
             write_cell(table, row, 0, title, f"{definition.title}: {definition.how}")
             for column, side in enumerate(SIDES, 1):
                 combo = qt.QComboBox()

@@ -112,7 +112,7 @@ class Panel(slicer.util.VTKObservationMixin):
             on_contrast=deeds.contrast_chosen,
             on_second_volume=deeds.second_volume_chosen,
             on_segment=deeds.segment_muscle,
-            on_stroke=deeds.start_stroke,
+            on_stroke=deeds.stroke_toggled,
             on_finding=deeds.finding_chosen,
         )
         self.follow_up = FollowUpSection(ui, on_compare=deeds.compare)
@@ -187,6 +187,7 @@ class Panel(slicer.util.VTKObservationMixin):
         """What a click in a view does has changed: here, in a view, or in another module."""
         self.escape.enabled = self.live is not None and self.live.takes_clicks()
         self.landmarks.show_placing(self.live is not None and self.live.is_placing())
+        self.muscle.show_placing(None if self.live is None else self.live.stroke_kind())
         self.update_soon()
 
     def _point_defined(self, node: Any, index: int) -> None:
@@ -272,7 +273,7 @@ class Panel(slicer.util.VTKObservationMixin):
         if live is None:
             return
         if live.nodes.volume is not chosen.volume or live.nodes.segmentation is not chosen.segmentation:
-            live.nodes.volume, live.nodes.segmentation = chosen.volume, chosen.segmentation
+            live.nodes.choose(chosen.volume, chosen.segmentation)
             self._follow(live)
 
     def _follow(self, live: LiveStudy | None) -> None:

@@ -29,7 +29,7 @@ class SpacesSection:
         self.buttons: dict[tuple[str, Side], Any] = {}
         self._cutoffs: dict[str, Any] = {}
         grid = frame.layout()
-        for column, text in enumerate((_("Right"), _("Left"), _("cutoffs")), 1):
+        for column, text in enumerate((_("Right"), _("Left"), _("Cutoffs")), 1):
             heading = qt.QLabel(text)
             heading.setAlignment(qt.Qt.AlignCenter)
             grid.addWidget(heading, 0, column)

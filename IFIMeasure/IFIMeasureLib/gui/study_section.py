@@ -44,6 +44,7 @@ class StudySection:
         self._on_subject, self._on_date = on_subject, on_date
         self._showing = False
         self.segments = SegmentTable(ui.segmentTable, on_structure, guard)
+        ui.studySelector.setNodeTypeLabel(_("study"), "vtkMRMLScriptedModuleNode")  # as its menu calls them
         ui.studySelector.connect("nodeAddedByUser(vtkMRMLNode*)", on_added)
         ui.sexComboBox.connect("currentIndexChanged(int)", self._subject_changed)
         ui.ageSpinBox.connect("valueChanged(int)", self._subject_changed)

@@ -40,6 +40,14 @@ def put_into_folder(record: Any, node: Any, side: Side | None = None) -> None:
     hierarchy.SetItemParent(item, folder)
 
 
+def rename_folder(record: Any, before: str) -> None:
+    """Let a study's folder, where there is one that is still called as it was, be called as the study is now."""
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(record.GetScene())
+    folder = None if hierarchy is None else _study_folder(hierarchy, record, None)
+    if folder is not None and hierarchy.GetItemName(folder) == before:
+        hierarchy.SetItemName(folder, record.GetName())
+
+
 def _study_folder(hierarchy: Any, record: Any, new: Any) -> int | None:
     """The folder that other nodes of a study than a new one lie in, else one made before them; None for none."""
     roles = [record.GetNthNodeReferenceRole(n) for n in range(record.GetNumberOfNodeReferenceRoles())]

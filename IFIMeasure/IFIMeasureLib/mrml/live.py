@@ -31,6 +31,9 @@ from .segment_surfaces import show_bone_segments
 from .study_nodes import StudyNodes
 from .views import jump_slices
 
+STROKE_KINDS = ("inside", "outside")
+"""What a person says of points with regard to the quadratus femoris."""
+
 
 class LiveStudy:
     """One study of a scene with its prepared bones and last result.
@@ -208,7 +211,11 @@ class LiveStudy:
 
     def takes_clicks(self) -> bool:
         """Whether a click in a view would place a landmark of this study, or a point inside or outside the muscle."""
-        return self.is_placing() or self._places_into("strokes_inside", "strokes_outside")
+        return self.is_placing() or self.stroke_kind() is not None
+
+    def stroke_kind(self) -> str | None:
+        """``inside`` or ``outside``, where a click in a view would add such a point of the muscle; else None."""
+        return next((kind for kind in STROKE_KINDS if self._places_into(f"strokes_{kind}")), None)
 
     def _places_into(self, *roles: str) -> bool:
         if not _in_place_mode(self.nodes.scene):
@@ -342,12 +349,14 @@ def follow_studies(
 
     :param together: whether muscles that were found in the images, and that no one has edited, are found again in all
         together.
-    :raises IFIMeasureError: where dates are missing or equal, the persons differ, or a study cannot be measured.
+    :raises IFIMeasureError: where dates are missing or equal, the persons differ, two studies have one segmentation, or
+        a study cannot be measured.
     """
 
     def examinations() -> list[Examination]:
         return [Examination.of_study(live.update(progress=progress), live.nodes.name) for live in lives]
 
+    _refuse_shared_bones(lives)
     changes = follow_up(examinations(), wcv_percent)  # refuses what must not be compared before anything long begins
     if not together:
         return changes
@@ -367,6 +376,18 @@ def follow_studies(
         f"the quadratus femoris ({', '.join(side.value for side in sides)}) was found in all studies together."
     )
     return changes
+
+
+def _refuse_shared_bones(lives: list[LiveStudy]) -> None:
+    """Refuse studies of one segmentation: whatever has changed, they would show no change."""
+    for number, live in enumerate(lives):
+        bones = live.nodes.segmentation
+        for other in lives[:number]:
+            if bones is not None and other.nodes.segmentation is bones:
+                raise IFIMeasureError(
+                    f"{other.nodes.name} and {live.nodes.name} have one segmentation ({bones.GetName()}), so no change "
+                    "can be seen; choose for each examination the segmentation of its own image."
+                )
 
 
 def _place_into(node: Any) -> None:

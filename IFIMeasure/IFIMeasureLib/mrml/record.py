@@ -17,7 +17,7 @@ from ..anatomy.reference_values import Subject, known_sex
 from ..study.provenance import Provenance
 from ..study.result import StudyResult
 from ..values import Array, IFIMeasureError, Side, iso_date
-from .hierarchy import patient_tags, put_into_folder
+from .hierarchy import patient_tags, put_into_folder, rename_folder
 
 _T = TypeVar("_T")
 
@@ -69,6 +69,16 @@ class StudyRecord:
         It becomes the name of a file in a saved scene, where Slicer does not escape ``&``: the scene would be lost.
         """
         return f"{self.name} {what}".replace("&", "+")
+
+    def rename(self, name: str) -> None:
+        """Give the study another name, and with it its folder and the nodes that are called after it."""
+        before, titled = self.name, self.title("")
+        self.record.SetName(name)
+        rename_folder(self.record, before)
+        for number in range(self.record.GetNumberOfNodeReferenceRoles()):
+            node = self.node(self.record.GetNthNodeReferenceRole(number))
+            if node is not None and node.GetName().startswith(titled):
+                node.SetName(self.title(node.GetName().removeprefix(titled)))
 
     # -- nodes by their roles
 

@@ -16,6 +16,7 @@ from ..values import Measured, Result, Side
 from .record import StudyRecord, space_color
 
 _HIDDEN = "IFIMeasure.hidden"  # attribute of what is not seen because another study is
+_LABEL_GAP = 5.0  # pixels between a space's label and its line
 _BOTH_COLOR = (0.75, 0.75, 0.75)
 _CHOSEN_COLOR = (0.94, 0.89, 0.26)
 
@@ -39,24 +40,31 @@ def result_node(study: StudyRecord, measurement_id: str, side: Side | None) -> A
 
 
 def show_only(shown: StudyRecord, others: Iterable[StudyRecord]) -> None:
-    """Show the points and lines of one study, and none of others."""
+    """Show the bones, points and lines of one study, and none of others."""
+    seen = _seen_nodes(shown)
     for study in others:
-        for role in _seen_roles(study):
-            display = study.node(role).GetDisplayNode()
-            if display is not None and display.GetVisibility():
-                display.SetVisibility(False)
-                study.node(role).SetAttribute(_HIDDEN, "1")
-    for role in _seen_roles(shown):
-        node = shown.node(role)
+        for node in _seen_nodes(study):
+            if node not in seen:
+                hide_until_chosen(node)
+    for node in seen:
         if node.GetAttribute(_HIDDEN) and node.GetDisplayNode() is not None:
             node.GetDisplayNode().SetVisibility(True)
             node.RemoveAttribute(_HIDDEN)
 
 
-def _seen_roles(study: StudyRecord) -> list[str]:
+def hide_until_chosen(node: Any) -> None:
+    """Hide a node, where it is seen, until the study that it belongs to is chosen."""
+    display = node.GetDisplayNode()
+    if display is not None and display.GetVisibility():
+        display.SetVisibility(False)
+        node.SetAttribute(_HIDDEN, "1")
+
+
+def _seen_nodes(study: StudyRecord) -> list[Any]:
     results = [f"result_{m.id}_{side}" for m in MEASUREMENTS for side in ("right", "left", "both")]
-    roles = ["landmarks_right", "landmarks_left", "strokes_inside", "strokes_outside", *results]
-    return [role for role in roles if study.node(role) is not None]
+    bones = ["segmentation", *(f"bone_{bone}_{side.value}" for side in Side for bone in ("femur", "hip"))]
+    roles = [*bones, "landmarks_right", "landmarks_left", "strokes_inside", "strokes_outside", *results]
+    return [node for node in (study.node(role) for role in roles) if node is not None]
 
 
 def highlight(study: StudyRecord, measurement_id: str | None, side: Side | None) -> None:
@@ -119,8 +127,10 @@ def _set_label_apart(node: Any, definition: MeasurementDefinition) -> None:
     text = display.GetTextProperty()
     if list(SPACES).index(definition.space) % 2 == 0:
         text.SetVerticalJustificationToBottom()
+        text.SetLineOffset(-_LABEL_GAP)
     else:
         text.SetVerticalJustificationToTop()
+        text.SetLineOffset(_LABEL_GAP)
 
 
 def _label(definition: MeasurementDefinition, side: Side | None, result: Measured, draft: bool) -> str:

@@ -15,6 +15,7 @@ from ..study.structures import resolve_structures
 from ..synthetic.phantom import Phantom
 from ..synthetic.sample import sample_grid
 from ..values import Array
+from .result_nodes import hide_until_chosen
 from .segmentations import add_segments
 from .volumes import add_volume
 
@@ -38,9 +39,9 @@ def follow_up_phantom() -> Phantom:
     )
 
 
-def sample_labels() -> Array:
-    """Return the sample's label map, (I, J, K) uint8."""
-    return sample_phantom().label_map(sample_grid(_SPACING_MM)).astype(np.uint8)
+def sample_labels(phantom: Phantom | None = None) -> Array:
+    """Return the label map of a phantom, the sample's own where None, (I, J, K) uint8."""
+    return (phantom or sample_phantom()).label_map(sample_grid(_SPACING_MM)).astype(np.uint8)
 
 
 def checksum(labels: Array) -> str:
@@ -48,10 +49,11 @@ def checksum(labels: Array) -> str:
     return "SHA256:" + hashlib.sha256(np.ascontiguousarray(labels.T).tobytes()).hexdigest()
 
 
-def add_sample_bones(scene: Any, labels: Array | None = None) -> Any:
+def add_sample_bones(scene: Any, labels: Array | None = None, name: str = "IFI hip phantom bones") -> Any:
     """Add the sample's segmentation alone: bones, tendons and quadratus femoris of both hips.
 
     :param labels: what :func:`sample_labels` returns, where that was called already.
+    :param name: of the segmentation.
     """
     grid = sample_grid(_SPACING_MM)
     refs = [SegmentRef(name, 0, value) for value, name in sample_phantom().label_names().items()]
@@ -59,7 +61,7 @@ def add_sample_bones(scene: Any, labels: Array | None = None) -> Any:
     segmentation = Segmentation([made], grid, refs, Path("IFI hip phantom"), named=True)
     found = ((structure, segmentation.mask(refs)) for structure, refs in resolve_structures(segmentation, None).items())
     segments = [(structure.id, structure.side, mask) for structure, mask in found if mask is not None]
-    return add_segments(scene, grid, segments, "IFI hip phantom bones")
+    return add_segments(scene, grid, segments, name)
 
 
 def add_sample_first(scene: Any, progress: Progress, labels: Array | None = None) -> dict[str, Any]:
@@ -73,19 +75,20 @@ def add_sample_first(scene: Any, progress: Progress, labels: Array | None = None
 
 
 def add_sample_rest(scene: Any, progress: Progress) -> dict[str, Any]:
-    """Add the volumes ``water``, ``fat`` and ``follow_up`` of the sample, by name."""
+    """Add the volumes ``water``, ``fat`` and ``follow_up`` of the sample, and ``follow_up_segmentation``, by name.
+
+    The follow-up's segmentation is not shown until its study is: it lies about where the first one does.
+    """
     progress("making the Dixon images")
     dixon = sample_phantom().images(sample_grid(_SPACING_MM), ("water", "fat"))
     made = {key: _add_image(scene, image, f"Dixon {key}") for key, image in dixon.items()}
     progress("making the follow-up")
     later = follow_up_phantom().image(sample_grid(_SPACING_MM), "t1")
-    return {**made, "follow_up": _add_image(scene, later, "follow-up T1")}
-
-
-def add_sample(scene: Any, progress: Progress | None = None) -> dict[str, Any]:
-    """Add the sample to a scene: volumes ``t1``, ``water``, ``fat``, ``follow_up`` and ``segmentation`` by name."""
-    say = progress or (lambda text: None)
-    return {**add_sample_first(scene, say), **add_sample_rest(scene, say)}
+    made["follow_up"] = _add_image(scene, later, "follow-up T1")
+    bones = add_sample_bones(scene, sample_labels(follow_up_phantom()), "IFI hip phantom follow-up bones")
+    bones.SetReferenceImageGeometryParameterFromVolumeNode(made["follow_up"])
+    hide_until_chosen(bones)
+    return {**made, "follow_up_segmentation": bones}
 
 
 def _add_image(scene: Any, image: Array, title: str) -> Any:

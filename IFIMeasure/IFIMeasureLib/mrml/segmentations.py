@@ -65,13 +65,17 @@ def add_segments(scene: Any, grid: Grid, segments: list[tuple[str, Side | None, 
     return node
 
 
-def write_segment(node: Any, structure_id: str, side: Side | None, mask: Mask) -> str:
-    """Add a mask as a segment with name, color and terminology, in place of one of that id; returns its id."""
+def write_segment(node: Any, structure_id: str, side: Side | None, mask: Mask, segment_id: str | None = None) -> str:
+    """Add a mask as a segment with name, color and terminology, in place of one of that id; returns its id.
+
+    :param segment_id: the structure's name where None.
+    """
     segmentation = node.GetSegmentation()
-    segment_id = Structure(structure_id, side).name
+    name = Structure(structure_id, side).name
+    segment_id = segment_id or name
     if segmentation.GetSegment(segment_id) is not None:
         segmentation.RemoveSegment(segment_id)
-    segment = _segment(structure_id, side, segment_id)
+    segment = _segment(structure_id, side, name)
     segment.AddRepresentation(_LABELS, _oriented(mask.array.view(np.uint8), mask.grid))
     segmentation.AddSegment(segment, segment_id)
     return segment_id

@@ -7,6 +7,7 @@ on the PyPI package slicer-core and inside 3D Slicer alike; the scene is passed 
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ..anatomy.landmarks import Landmark, LandmarkSet, empty_landmarks
@@ -48,6 +49,24 @@ class StudyNodes(StudyRecord):
         record.SetName(scene.GenerateUniqueName(name))
         record.SetAttribute(*RECORD_ATTRIBUTE)  # before it is added: lists of studies filter by it
         return cls(scene, scene.AddNode(record))
+
+    @staticmethod
+    def name_of(volume: Any, segmentation: Any) -> str:
+        """Return what a study is called that no one has named: after what it is of."""
+        of = volume or segmentation
+        return f"Study of {of.GetName()}" if of is not None else "Study"
+
+    def choose(self, volume: Any, segmentation: Any) -> None:
+        """Let a study be of another image and segmentation, and its name with it, where that is no one's choice.
+
+        A study that was measured keeps its name.
+        """
+        called = self.name_of(self.volume, self.segmentation)
+        self.volume, self.segmentation = volume, segmentation
+        wanted = self.name_of(volume, segmentation)
+        unnamed = re.fullmatch(rf"{re.escape(called)}(_\d+)?", self.name) is not None
+        if unnamed and wanted != called and self.node("table_summary") is None:
+            self.rename(self.scene.GenerateUniqueName(wanted))
 
     @classmethod
     def all(cls, scene: Any) -> list[StudyNodes]:

@@ -85,11 +85,17 @@ def write_muscle(study: StudyRecord, side: Side, mask: Mask, origin: MuscleOrigi
     node = study.segmentation
     into_node = np.linalg.inv(world_matrix(node))
     own = Mask(mask.array, Grid(mask.grid.shape, into_node @ mask.grid.affine), mask.cut)
+    wanted = Structure("quadratus_femoris", side).name
+    known = next((key for key, name in structures_of(study).items() if name == wanted), None)
     if origin in FOUND_IN_IMAGE:
-        segment_id = write_segment(node, "quadratus_femoris", side, own)
+        # a segment that a person wants to be nothing of ours keeps its voxels, whatever its id
+        segment_id = known or node.GetSegmentation().GenerateUniqueSegmentID(wanted)
+        write_segment(node, "quadratus_femoris", side, own, segment_id)
+        if known is None and segment_id in study.mapping:  # said of a segment that is gone
+            study.mapping = {key: name for key, name in study.mapping.items() if key != segment_id}
     else:
-        wanted = Structure("quadratus_femoris", side).name
-        segment_id = next(key for key, name in structures_of(study).items() if name == wanted)
+        assert known is not None
+        segment_id = known
         replace_voxels(node, segment_id, own)
     _mark_origin(node, segment_id, origin)
 

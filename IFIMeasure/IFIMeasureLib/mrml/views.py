@@ -174,6 +174,18 @@ def look_from_behind(scene: Any, corners_ras_mm: Array) -> None:
         camera.ResetClippingRange()
 
 
+def fit_boxes(scene: Any) -> None:
+    """Let the box of each 3D view, with its letters of orientation, stand around what the view shows."""
+    for number in range(scene.GetNumberOfNodesByClass("vtkMRMLViewNode")):
+        view = scene.GetNthNodeByClass(number, "vtkMRMLViewNode")
+        box, letters = view.GetBoxVisible(), view.GetAxisLabelsVisible()
+        view.SetBoxVisible(False)  # else the view counts the box itself among what it shows
+        view.SetAxisLabelsVisible(False)
+        view.InvokeEvent(slicer.vtkMRMLViewNode.ResetFocalPointRequestedEvent)
+        view.SetBoxVisible(box)
+        view.SetAxisLabelsVisible(letters)
+
+
 def add_views(scene: Any, nodes: StudyNodes, study: StudyResult) -> None:
     """Give a scene of one study the views that it opens with: slices on the narrowest space, bones in 3D, plot, table.
 

@@ -71,7 +71,7 @@ def test_studies_of_a_loaded_scene_are_read_at_once_so_that_switching_is_immedia
     APP.HOST.cancel_after = 2 if stopped else None
     slicer.util.loadScene(path)
     placed.turn()
-    assert placed.value("ifs_axial", Side.LEFT).endswith("mm") and APP.HOST.errors == []
+    assert placed.value("ifs_axial", Side.LEFT).endswith("mm") and APP.HOST.shown == []
     studies = placed.widget.logic.studies()
     if stopped:
         assert len(placed.widget.logic.unread()) == 1  # the one that is not shown is read when it is chosen
@@ -95,7 +95,7 @@ def test_a_scene_closed_while_work_is_pending_is_survived(placed):
     placed.scene.Clear(0)
     placed.turn()
     assert placed.value("ifs_axial", Side.LEFT) == "–"
-    assert APP.HOST.errors == []
+    assert APP.HOST.shown == []
 
 
 def test_nothing_is_observed_after_leaving_reloading_or_closing_100_times(placed):
@@ -164,7 +164,13 @@ def test_the_sample_registers_with_thumbnail_and_checksum_and_loads(panel):
     assert Path(source["thumbnailFileName"]).is_file()
     assert source["checksums"] == [checksum(sample_labels())]
     nodes = source["customDownloader"](None)
-    assert nodes[0].GetName() == "IFI hip phantom T1" and len(nodes) == 5
+    assert nodes[0].GetName() == "IFI hip phantom T1" and len(nodes) == 6
+    later = panel.scene.GetFirstNodeByName("IFI hip phantom follow-up bones")
+    assert not later.GetDisplayNode().GetVisibility()  # it lies where the first one does
+    panel.ui.volumeSelector.setCurrentNode(panel.scene.GetFirstNodeByName("IFI hip phantom follow-up T1"))
+    panel.ui.segmentationSelector.setCurrentNode(later)
+    panel.turn()
+    assert later.GetDisplayNode().GetVisibility()
 
 
 def test_the_modules_own_self_test_passes(panel, monkeypatch):
@@ -176,7 +182,7 @@ def test_the_modules_own_self_test_passes(panel, monkeypatch):
         slicer.util, "selectModule", lambda name: panel.enter() if name == "IFIMeasure" else panel.leave()
     )
     panel.module.IFIMeasureTest().runTest()
-    assert APP.HOST.errors == []
+    assert APP.HOST.shown == []
 
 
 def test_the_mouse_wheel_changes_no_list_and_no_number_of_the_panel(placed):

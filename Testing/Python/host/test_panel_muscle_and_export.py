@@ -14,6 +14,7 @@ from host.driver import APP, add_sample
 from IFIMeasureLib.export.dicom_report import show_report
 from IFIMeasureLib.files.dicom_series import read_series, scan_folder
 from IFIMeasureLib.images.masks import Volume
+from IFIMeasureLib.mrml.sample_scene import add_sample_bones
 from IFIMeasureLib.mrml.volumes import add_volume
 from IFIMeasureLib.synthetic.phantom import Phantom
 from IFIMeasureLib.synthetic.sample import sample_grid, write_sample_study
@@ -54,7 +55,7 @@ def test_the_quadratus_femoris_is_segmented_into_the_segmentation_and_edits_are_
     panel.ui.contrastComboBox.currentIndex = 1
     panel.ui.segmentMuscleButton.click()
     panel.turn()
-    assert APP.HOST.errors == []
+    assert APP.HOST.shown == []
     for side in Side:
         assert float(panel.value("qf_volume", side).split()[0]) == pytest.approx(truth[side], rel=0.15)
     assert "%" in panel.value("qf_fat_fraction", Side.LEFT)
@@ -72,7 +73,7 @@ def test_the_quadratus_femoris_is_segmented_into_the_segmentation_and_edits_are_
     assert 0.1 * truth[Side.LEFT] < float(edited.split()[0]) < 0.9 * truth[Side.LEFT]
     panel.ui.segmentMuscleButton.click()
     panel.turn()
-    assert APP.HOST.errors == []
+    assert APP.HOST.shown == []
     assert panel.value("qf_volume", Side.LEFT) == edited
 
 
@@ -99,8 +100,46 @@ def test_a_muscle_drawn_on_every_second_slice_is_filled_in_the_persons_own_segme
         assert segmentation.GetSegment(key).GetName() == "drawn by me"
         assert segmentation.GetNumberOfSegments() == len(placed.live.nodes.segments())
         assert placed.live.nodes.muscle_origin(Side.LEFT) == "drawn slices"
-    assert "that a person made; it is kept" in APP.HOST.errors.pop()
-    assert APP.HOST.errors == []
+    assert "that a person made; it is kept" in APP.HOST.warnings.pop()
+    assert APP.HOST.shown == []
+
+
+def test_a_muscle_that_a_person_set_aside_is_kept_and_the_one_that_is_found_stands_beside_it(panel):
+    from IFIMeasureLib.mrml.sample_scene import sample_phantom
+
+    nodes = add_sample(panel.scene)
+    grid = sample_grid((0.9, 0.9, 3.0))
+    volume = add_volume(panel.scene, Volume(sample_phantom().image(grid, "t1"), grid, Path("t1")), "T1")
+    panel.ui.volumeSelector.setCurrentNode(volume)
+    panel.ui.segmentationSelector.setCurrentNode(nodes["segmentation"])
+    panel.turn()
+    panel.place()
+    keys = {side: f"quadratus_femoris_{side.value}" for side in Side}
+    segmentation = nodes["segmentation"].GetSegmentation()
+    own = {side: segmentation.GetSegment(key) for side, key in keys.items()}
+    drawn = {side: segment.GetRepresentation("Binary labelmap") for side, segment in own.items()}
+    rows = [segment_id for segment_id, _name, _structure in panel.live.nodes.segments()]
+    for key in keys.values():
+        panel.ui.segmentTable.cellWidget(rows.index(key), 1).setCurrentIndex(0)  # not used
+    panel.turn()
+    panel.ui.contrastComboBox.currentIndex = 1
+    for _ in range(2):  # pressed again, it is the found one that is replaced
+        panel.ui.segmentMuscleButton.click()
+        panel.turn()
+        assert APP.HOST.shown == []
+        for side, key in keys.items():
+            assert segmentation.GetSegment(key) is own[side]
+            assert own[side].GetRepresentation("Binary labelmap") is drawn[side]
+            assert panel.live.nodes.muscle_origin(side) == "image"
+            assert panel.value("qf_volume", side) != "–"
+        assert segmentation.GetNumberOfSegments() == len(rows) + 2
+    segmentation.RemoveSegment(keys[Side.LEFT])
+    found = next(key for key, structure in panel.live.nodes.structures().items() if structure == keys[Side.LEFT])
+    segmentation.RemoveSegment(found)
+    panel.turn()
+    panel.ui.segmentMuscleButton.click()  # what was said of a segment that is gone holds for no new one
+    panel.turn()
+    assert panel.live.nodes.muscle_origin(Side.LEFT) == "image" and panel.value("qf_volume", Side.LEFT) != "–"
 
 
 def test_what_a_reader_found_is_kept_with_the_study_and_exported(placed, tmp_path):
@@ -134,25 +173,35 @@ def test_an_unknown_contrast_in_a_scene_leaves_the_panel_at_work(placed):
 
 
 def test_points_inside_and_outside_are_placed_in_lists_of_their_own(placed):
-    placed.ui.outsideButton.click()
     interaction = placed.scene.GetFirstNodeByClass("vtkMRMLInteractionNode")
-    assert interaction.GetCurrentInteractionMode() == interaction.Place
+    for wanted in (True, False, True):
+        placed.ui.outsideButton.click()
+        placed.turn()
+        assert (interaction.GetCurrentInteractionMode() == interaction.Place) is wanted
+        assert placed.ui.outsideButton.checked is wanted and not placed.ui.insideButton.checked
+    placed.ui.insideButton.click()
+    placed.turn()
+    assert placed.ui.insideButton.checked and not placed.ui.outsideButton.checked
+    interaction.SetCurrentInteractionMode(interaction.ViewTransform)  # as a right click in a view does
+    placed.turn()
+    assert not placed.ui.insideButton.checked
+    placed.ui.outsideButton.click()
     node = placed.live.nodes.stroke_node("outside")
     assert placed.scene.GetFirstNodeByClass("vtkMRMLSelectionNode").GetActivePlaceNodeID() == node.GetID()
     node.AddControlPoint(1.0, 2.0, 3.0)
     assert placed.live.nodes.strokes().outside.tolist() == [[1.0, 2.0, 3.0]]
     placed.ui.segmentMuscleButton.click()
-    assert "that a person made; it is kept" in APP.HOST.errors.pop()
+    assert "that a person made; it is kept" in APP.HOST.warnings.pop()
 
 
 def test_export_writes_the_files_of_the_command_line_and_refuses_in_one_sentence(placed, tmp_path):
     placed.ui.exportButton.click()
-    assert "No folder is chosen" in APP.HOST.errors.pop()
+    assert "No folder is chosen" in APP.HOST.warnings.pop()
     placed.ui.exportFolderSelector.currentPath = str(tmp_path / "out")
     placed.ui.exportSceneCheckBox.checked = False
     placed.ui.exportWorkbookCheckBox.checked = True
     placed.ui.exportButton.click()
-    assert APP.HOST.errors == []
+    assert APP.HOST.shown == []
     names = {p.name for p in (tmp_path / "out").iterdir()}
     assert names == {
         "measurements.csv",
@@ -175,13 +224,13 @@ def test_export_writes_the_files_of_the_command_line_and_refuses_in_one_sentence
     placed.ui.exportDicomCheckBox.checked = True
     placed.ui.replaceCheckBox.checked = True
     placed.ui.exportButton.click()
-    assert "refer to the DICOM series that was measured, and there is none" in APP.HOST.errors.pop()
+    assert "refer to the DICOM series that was measured, and there is none" in APP.HOST.warnings.pop()
     placed.ui.exportDicomCheckBox.checked = placed.ui.replaceCheckBox.checked = False
     placed.ui.exportButton.click()
-    assert "there are results already" in APP.HOST.errors.pop()
+    assert "there are results already" in APP.HOST.warnings.pop()
     placed.ui.replaceCheckBox.checked = True
     placed.ui.exportButton.click()
-    assert APP.HOST.errors == []
+    assert APP.HOST.shown == []
 
 
 def test_a_landmark_that_is_just_being_placed_anew_is_not_missing_in_an_export(placed, tmp_path):
@@ -194,7 +243,7 @@ def test_a_landmark_that_is_just_being_placed_anew_is_not_missing_in_an_export(p
         box.checked = False
     placed.ui.exportButton.click()
     placed.turn()
-    assert APP.HOST.errors == [] and not placed.ui.placeButton.checked
+    assert APP.HOST.shown == [] and not placed.ui.placeButton.checked
     with (tmp_path / "out" / "measurements.csv").open(encoding="utf-8", newline="") as stream:
         values = {(row["measurement"], row["side"]): row["value"] for row in csv.DictReader(stream)}
     assert float(values["neck_shaft_angle", "left"]) == pytest.approx(127.0, abs=1.0)
@@ -224,7 +273,7 @@ def test_dicom_refers_to_the_files_that_the_volume_was_loaded_from(panel, tmp_pa
         box.checked = False
     panel.ui.exportDicomCheckBox.checked = True
     panel.ui.exportButton.click()
-    assert APP.HOST.errors == []
+    assert APP.HOST.shown == []
     report = pydicom.dcmread(tmp_path / "out" / "report.dcm")
     source = pydicom.dcmread(volume.files[0], stop_before_pixels=True)
     assert (report.StudyInstanceUID, report.PatientID) == (source.StudyInstanceUID, source.PatientID)
@@ -234,7 +283,7 @@ def test_dicom_refers_to_the_files_that_the_volume_was_loaded_from(panel, tmp_pa
     panel.ui.replaceCheckBox.checked = True
     panel.ui.exportButton.click()
     assert (
-        "refer to the DICOM series that was measured" in APP.HOST.errors.pop()
+        "refer to the DICOM series that was measured" in APP.HOST.warnings.pop()
         and (tmp_path / "out" / "report.dcm").exists()
     )
 
@@ -253,9 +302,7 @@ def test_packages_that_slicer_lacks_are_installed_only_where_the_person_agrees(p
     APP.HOST.agrees = True
     placed.ui.exportButton.click()
     assert (
-        APP.HOST.installed == ["no_such_package"]
-        and (tmp_path / "out" / "fhir.json").exists()
-        and APP.HOST.errors == []
+        APP.HOST.installed == ["no_such_package"] and (tmp_path / "out" / "fhir.json").exists() and APP.HOST.shown == []
     )
 
 
@@ -264,16 +311,20 @@ def test_changes_over_time_are_exported_where_the_scene_has_an_earlier_study(pla
     placed.ui.exportSceneCheckBox.checked = False
     placed.ui.exportChangesCheckBox.checked = True
     placed.ui.exportButton.click()
-    assert "the date of the examination is not known" in APP.HOST.errors.pop() and not (tmp_path / "out").exists()
+    assert "the date of the examination is not known" in APP.HOST.warnings.pop() and not (tmp_path / "out").exists()
     placed.ui.dateLineEdit.text = "2025-03-01"
     placed.ui.dateLineEdit._raw.editingFinished.emit()
     placed.turn()
     placed.ui.exportButton.click()
-    assert "no earlier study to compare it with" in APP.HOST.errors.pop() and not (tmp_path / "out").exists()
+    assert "no earlier study to compare it with" in APP.HOST.warnings.pop() and not (tmp_path / "out").exists()
     earlier = placed.widget.logic.measure(placed.ui.segmentationSelector.currentNode())
     earlier.nodes.date = "2024-03-01"
     placed.ui.exportButton.click()
-    assert APP.HOST.errors == []
+    assert "have one segmentation (IFI hip phantom bones)" in APP.HOST.warnings.pop()
+    assert not (tmp_path / "out").exists()
+    earlier.nodes.segmentation = add_sample_bones(placed.scene)
+    placed.ui.exportButton.click()
+    assert APP.HOST.shown == []
     with (tmp_path / "out" / "follow_up.csv").open(encoding="utf-8", newline="") as stream:
         rows = {(row["measurement"], row["side"]): row for row in csv.DictReader(stream)}
     assert rows["ifs_axial", "left"]["first_date"] == "2024-03-01" and float(

@@ -31,7 +31,7 @@ def test_choosing_a_segmentation_begins_a_study_and_recognizes_its_segments(pane
 
 
 def test_place_from_bones_places_measures_and_shows(placed):
-    assert APP.HOST.errors == []
+    assert APP.HOST.shown == []
     assert placed.state("lesser_trochanter_tip", Side.LEFT) == "● from bones"
     assert placed.state("posterior_condyle_medial", Side.LEFT) == "✕ missing"
     result = placed.live.result.hips[Side.LEFT].results["ifs_axial"]
@@ -143,16 +143,16 @@ def test_height_and_weight_give_the_volume_over_body_size(placed):
 
 def test_the_studies_of_a_scene_are_compared_over_time_or_refused_in_one_sentence(placed):
     placed.ui.followUpButton.click()
-    assert "date of the examination is not known" in APP.HOST.errors.pop()
+    assert "date of the examination is not known" in APP.HOST.warnings.pop()
     placed.ui.dateLineEdit.text = "2024-03-01"
     placed.ui.dateLineEdit._raw.editingFinished.emit()
     placed.ui.followUpButton.click()
-    assert "at least two" in APP.HOST.errors.pop()
+    assert "at least two" in APP.HOST.warnings.pop()
     second = placed.widget.logic.measure(add_sample_bones(placed.scene))
     second.nodes.date = "2025-03-04"
     placed.ui.followUpButton.click()
     placed.turn()
-    assert APP.HOST.errors == []
+    assert APP.HOST.shown == []
     shown = {
         placed.ui.followUpTable.item(row, 0).text(): placed.ui.followUpTable.item(row, 2).text()
         for row in range(placed.ui.followUpTable.rowCount)
@@ -174,7 +174,7 @@ def test_a_cancelled_action_changes_nothing(panel):
     panel.ui.placeFromBonesButton.click()
     assert "Stopped" in panel.ui.statusLabel.text
     assert panel.state("femoral_head_center", Side.LEFT) == "○ not placed"
-    assert APP.HOST.errors == []
+    assert APP.HOST.shown == []
 
 
 def test_bad_input_is_said_in_one_sentence_without_a_traceback(panel):
@@ -182,7 +182,7 @@ def test_bad_input_is_said_in_one_sentence_without_a_traceback(panel):
     panel.ui.segmentationSelector.setCurrentNode(node)
     panel.turn()
     panel.ui.placeFromBonesButton.click()
-    (message,) = APP.HOST.errors
+    (message,) = APP.HOST.warnings
     assert "has no segments" in message and "Traceback" not in message
 
 
@@ -266,3 +266,36 @@ def test_the_logic_works_without_a_panel_and_cleans_up_after_bad_input(panel):
     with pytest.raises(IFIMeasureError):
         logic.measure(panel.scene.AddNewNodeByClass("vtkMRMLSegmentationNode"))
     assert len(logic.studies()) == 1 and panel.scene.GetNumberOfNodes() <= count + 3
+
+
+def test_a_study_that_no_one_has_named_is_called_after_the_volume_it_is_of(panel):
+    nodes = add_sample(panel.scene)
+    other = panel.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "by mistake")
+    panel.ui.volumeSelector.setCurrentNode(other)
+    panel.turn()
+    assert panel.live.nodes.name == "Study of by mistake"
+    panel.ui.volumeSelector.setCurrentNode(nodes["t1"])
+    panel.turn()
+    assert panel.live.nodes.name == "Study of IFI hip phantom T1"
+    assert panel.live.nodes.landmark_node(Side.LEFT).GetName() == "Study of IFI hip phantom T1 landmarks left"
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(panel.scene)
+    assert hierarchy.GetItemByName("Study of IFI hip phantom T1") and not hierarchy.GetItemByName("Study of by mistake")
+    panel.live.nodes.record.SetName("visit 1")
+    panel.ui.volumeSelector.setCurrentNode(other)
+    panel.turn()
+    assert panel.live.nodes.name == "visit 1"  # a person's name stays
+
+
+def test_two_studies_of_one_segmentation_are_not_compared(placed):
+    placed.live.nodes.date = "2024-03-01"
+    second = placed.widget.logic.measure(placed.nodes["segmentation"])
+    second.nodes.date = "2025-03-04"
+    placed.ui.followUpButton.click()
+    placed.turn()
+    (message,) = APP.HOST.warnings
+    assert "have one segmentation (IFI hip phantom bones), so no change can be seen" in message
+    assert placed.ui.followUpTable.rowCount == 0
+
+
+def test_the_menu_of_the_studies_calls_them_studies(panel):
+    assert panel.ui.studySelector._raw.labels == {"vtkMRMLScriptedModuleNode": "study"}

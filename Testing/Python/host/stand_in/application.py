@@ -22,6 +22,7 @@ class Host:
 
     def __init__(self) -> None:
         self.errors: list[str] = []
+        self.warnings: list[str] = []
         self.startup: list[Any] = []
         self.sample_sources: list[dict[str, Any]] = []
         self.reloaded: list[str] = []
@@ -29,6 +30,11 @@ class Host:
         self.asked: list[str] = []
         self.agrees = True
         self.installed: list[str] = []
+
+    @property
+    def shown(self) -> list[str]:
+        """All that was shown as an error or a warning."""
+        return [*self.errors, *self.warnings]
 
 
 HOST = Host()
@@ -252,11 +258,13 @@ def start(scene: Any) -> None:
     terminologies = slicer.vtkSlicerTerminologiesModuleLogic()  # the real one
     slicer.modules = types.SimpleNamespace(terminologies=types.SimpleNamespace(logic=lambda: terminologies))
     slicer.util.mainWindow = lambda: wrap(main)
-    slicer.util.errorDisplay = lambda text, **more: HOST.errors.append(text)
+    slicer.util.errorDisplay = lambda text, **more: HOST.errors.append(text)  # also a line of that level in the log
+    slicer.util.warningDisplay = lambda text, **more: HOST.warnings.append(text)
     slicer.util.confirmOkCancelDisplay = lambda text, **more: HOST.asked.append(text) or HOST.agrees
     slicer.util.pip_install = lambda requirements, **more: HOST.installed.extend(requirements)
     slicer.util.saveScene = _save_scene
     slicer.util.loadScene = _load_scene
     slicer.util.setSliceViewerLayers = lambda **layers: None
     HOST.errors.clear()
+    HOST.warnings.clear()
     HOST.cancel_after = None

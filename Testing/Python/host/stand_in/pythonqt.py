@@ -185,8 +185,13 @@ class Wrapped:
                 given = given[: len([p for p in parameters if p.kind is not p.KEYWORD_ONLY])]
             slot(*given)
 
-        signal.connect(deliver)
-        self._connections.append((signature, slot, deliver))
+        # PySide6 leaves an argument with a default (of clicked) to receivers that say they take one
+        def deliver_one(argument: Any) -> None:
+            deliver(argument)
+
+        receiver = deliver_one if count == 1 else deliver
+        signal.connect(receiver)
+        self._connections.append((signature, slot, receiver))
         return True
 
     def disconnect(self, signature: str, slot: Any) -> bool:

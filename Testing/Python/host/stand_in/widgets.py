@@ -87,7 +87,8 @@ class NodeComboBox(QtWidgets.QComboBox):
         ):
             self.setProperty(flag, False)  # not a QtCore.Property: those of bool miscount references before Python 3.12
         self.currentIndexChanged.connect(self._chosen)
-        self.setSizeAdjustPolicy(QtWidgets.QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setSizeAdjustPolicy(QtWidgets.QComboBox.SizeAdjustPolicy.AdjustToContents)  # as its own default is
+        self.labels: dict[str, str] = {}
 
     nodeTypes = QtCore.Property(
         "QStringList", lambda self: self._types, lambda self, value: setattr(self, "_types", list(value))
@@ -95,6 +96,10 @@ class NodeComboBox(QtWidgets.QComboBox):
 
     def addAttribute(self, node_type: str, name: str, value: str) -> None:
         self._attributes.append((node_type, name, value))
+
+    def setNodeTypeLabel(self, label: str, node_type: str) -> None:
+        """What its menu calls a node of a class."""
+        self.labels[node_type] = label
 
     def setMRMLScene(self, scene: Any) -> None:
         self._scene = scene
