@@ -363,6 +363,8 @@ class Panel(slicer.util.VTKObservationMixin):
 
 def _what_to_do(live: LiveStudy) -> str:
     """What comes next where no landmark is placed."""
+    if live.nodes.segmentation is not None and not live.nodes.is_drawn():
+        return _("Nothing is drawn in the segments yet. Draw hip bones and femora in the Segment Editor.")
     if live.nodes.segmentation is not None:
         return _("No landmark is placed yet. Press 'Place from bones' in Landmarks, or place them by hand.")
     return _("Choose a segmentation or draw one in the Segment Editor; landmarks by hand give angles and lengths.")

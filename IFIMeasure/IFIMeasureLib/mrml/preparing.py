@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..anatomy.structures import Structure, parse_structure
+from ..anatomy.structures import Structure, definitions, parse_structure
 from ..images.grid import Grid
 from ..images.masks import Segmentation, SegmentRef, Volume
 from ..muscle.images import muscle_images
@@ -96,6 +96,7 @@ def _resolved(study: StudyRecord, segmentation: Segmentation, ids: list[str]) ->
     try:
         found = resolve_structures(replace(segmentation, segments=renamed, named=False), mapping)
     except IFIMeasureError:
+        _refuse_empty(study, said, filled)
         names = ", ".join(ref.name for ref in segmentation.segments[:40])
         chosen = ", ".join(sorted(structure.title for structure in mapping.values())) or "none"
         raise IFIMeasureError(
@@ -104,6 +105,17 @@ def _resolved(study: StudyRecord, segmentation: Segmentation, ids: list[str]) ->
         ) from None
     original = {f"segment {key}": ref for key, ref in zip(ids, segmentation.segments)}
     return {structure: [original[ref.name] for ref in refs] for structure, refs in found.items()}
+
+
+def _refuse_empty(study: StudyRecord, said: dict[str, str], filled: list[str]) -> None:
+    """Refuse bones that are listed and that no one has drawn yet."""
+    listed = [parse_structure(name, "segment") for key, name in said.items() if name and key not in filled]
+    empty = sorted(structure.title for structure in listed if definitions()[structure.id].bone)
+    if empty:
+        raise IFIMeasureError(
+            f"{study.segmentation.GetName()}: a hip bone and a femur of one side are needed, and nothing is drawn yet "
+            f"in {', '.join(empty)}; draw them in the Segment Editor."
+        )
 
 
 def second_image_of(study: StudyRecord) -> Volume | None:

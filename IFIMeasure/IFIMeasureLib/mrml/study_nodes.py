@@ -155,6 +155,10 @@ class StudyNodes(StudyRecord):
         )
         return "\n".join(lacking_structures(present))
 
+    def is_drawn(self) -> bool:
+        """Whether anything is drawn in a segmentation; a new one lists segments that are still to be drawn."""
+        return any(study_segments.is_filled(self, key) for key in self.structures())
+
     def bones_stamp(self) -> object:
         """Return something that changes whenever voxels, structures, image or transforms of this study change."""
         return bones_stamp(self)

@@ -155,8 +155,16 @@ def test_a_study_begins_from_the_volume_alone_with_the_needed_segments_listed(pa
         entry
     )
     assert "measured" in panel.ui.structureLabel.text  # nothing is drawn yet, and that is said
+    assert "Nothing is drawn in the segments yet" in panel.ui.statusLabel.text
     panel.place()
     assert "every segment is empty" in APP.HOST.warnings.pop()
+    image = slicer.vtkOrientedImageData()
+    nodes["segmentation"].GetBinaryLabelmapRepresentation("femur_left", image)
+    slicer.vtkSlicerSegmentationsModuleLogic.SetBinaryLabelmapToSegment(image, made, "femur_left")
+    panel.turn()
+    panel.place()
+    message = APP.HOST.warnings.pop()
+    assert "nothing is drawn yet in Left hip bone, Right femur, Right hip bone; draw them" in message
     for key in ("hip_left", "femur_left", "hip_right", "femur_right"):  # what the Segment Editor does
         image = slicer.vtkOrientedImageData()
         nodes["segmentation"].GetBinaryLabelmapRepresentation(key, image)
