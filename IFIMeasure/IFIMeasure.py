@@ -143,7 +143,7 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from IFIMeasureLib.mrml.record import RECORD_ATTRIBUTE
 
         ScriptedLoadableModuleWidget.setup(self)
-        uiWidget = slicer.util.loadUI(self.resourcePath("UI/IFIMeasure.ui"))
+        self._uiWidget = uiWidget = slicer.util.loadUI(self.resourcePath("UI/IFIMeasure.ui"))
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         self.ui.studySelector.addAttribute("vtkMRMLScriptedModuleNode", *RECORD_ATTRIBUTE)
@@ -159,17 +159,23 @@ class IFIMeasureWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def cleanup(self):
         """Leave nothing behind: called before the widget is destroyed or reloaded."""
-        if self.panel is not None:
-            self.panel.release()
         self.removeObservers()
+        if self.panel is not None:
+            self.panel.close()
+            self.logic.forget()
+            self._uiWidget.setMRMLScene(None)
+            self._uiWidget.deleteLater()  # a reload would hide it and keep it
+            self.panel = self.ui = self._uiWidget = None
 
     def enter(self):
         """Called each time the module is opened."""
-        self._inUse().panel.bind()
+        if self._inUse().panel is not None:
+            self._inUse().panel.bind()
 
     def exit(self):
         """Called each time another module is opened."""
-        self._inUse().panel.release()
+        if self._inUse().panel is not None:
+            self._inUse().panel.release()
 
     def _inUse(self):
         """Return the widget that is shown: after a reload the application may still call the one before."""

@@ -51,6 +51,11 @@ class DragViews:
         for view in paused:
             view.resumeRender()
 
+    def close(self) -> None:
+        """Let go of everything, for good."""
+        self.end()
+        self._timer.deleteLater()
+
     def _draw_others(self) -> None:
         for view in self._paused:
             view.resumeRender()

@@ -140,6 +140,13 @@ class Panel(slicer.util.VTKObservationMixin):
         self.look.stop()
         self.timer.stop()
 
+    def close(self) -> None:
+        """Let go of everything, for good: what Qt calls would keep the panel, and all the bones it has read."""
+        self.release()
+        self.timer.deleteLater()
+        self.look.timer.deleteLater()
+        self.drag_views.close()
+
     def scene_changes(self, comes_with_views: bool) -> None:
         """Bind nothing until the scene has settled: what selectors show while nodes come and go is nobody's choice."""
         self.release()

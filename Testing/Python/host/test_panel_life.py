@@ -99,9 +99,10 @@ def test_a_scene_closed_while_work_is_pending_is_survived(placed):
 
 
 def test_nothing_is_observed_after_leaving_reloading_or_closing_100_times(placed):
+    observing = (placed.widget, placed.widget.panel, placed.widget.panel.observer)
+
     def standing():
-        widget = placed.widget
-        return [len(of.Observations) for of in (widget, widget.panel, widget.panel.observer)]
+        return [len(of.Observations) for of in observing]
 
     node = placed.live.nodes.landmark_node(Side.LEFT)
     placed.ui.layoutButton.click()
@@ -135,6 +136,28 @@ def test_reload_drops_the_library_so_that_it_is_loaded_anew(panel):
         sys.modules.update(kept)
 
 
+def test_a_reload_leaves_no_panel_no_bones_and_no_observer_of_the_scene(placed):
+    import gc
+    import weakref
+
+    def observers():
+        return str(placed.scene).count("vtkObserver (")
+
+    def reload():
+        placed.widget.cleanup()
+        placed.widget = placed.module.IFIMeasureWidget(placed.parent)  # what slicer.util.reloadScriptedModule does
+        placed.widget.setup()
+        placed.turn()
+        APP.delete_what_is_to_be()
+        gc.collect()
+        return observers(), placed.scene.GetNumberOfNodes(), placed.parent._raw.layout().count()
+
+    before, panel = reload(), weakref.ref(placed.widget.panel)
+    bones = weakref.ref(placed.live.prepared)
+    assert reload() == before
+    assert panel() is None and bones() is None
+
+
 def test_after_a_reload_the_new_panel_is_bound_and_let_go_though_the_application_calls_the_old_one(placed):
     old = placed.widget
     node = placed.live.nodes.landmark_node(Side.LEFT)
@@ -147,7 +170,7 @@ def test_after_a_reload_the_new_panel_is_bound_and_let_go_though_the_application
     assert new.panel.observer.Observations == [] and not node.HasObserver(node.PointStartInteractionEvent)
     old.enter()
     placed.turn()
-    assert new.panel.live is not None and old.panel.live is None and node.HasObserver(node.PointStartInteractionEvent)
+    assert new.panel.live is not None and old.panel is None and node.HasObserver(node.PointStartInteractionEvent)
 
 
 def test_the_sample_registers_with_thumbnail_and_checksum_and_loads(panel):

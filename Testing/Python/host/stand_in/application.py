@@ -10,10 +10,10 @@ from typing import Any
 
 import slicer
 import slicer.util
-from PySide6 import QtWidgets
+from PySide6 import QtCore, QtWidgets
 
 from .parameter_node import parameter_node_wrapper
-from .pythonqt import QtModule, unwrap, wrap
+from .pythonqt import QtModule, forget_deleted, unwrap, wrap
 from .widgets import PlotWidget, WidgetParent
 
 
@@ -232,6 +232,12 @@ def _load_scene(path: str, properties: Any = None) -> bool:
     slicer.mrmlScene.SetRootDirectory(str(mrml.parent))
     slicer.mrmlScene.Import(None)
     return True
+
+
+def delete_what_is_to_be() -> None:
+    """Delete what deleteLater was called of, as the application's event loop does."""
+    QtCore.QCoreApplication.sendPostedEvents(None, QtCore.QEvent.Type.DeferredDelete)
+    forget_deleted()
 
 
 def start(scene: Any) -> None:

@@ -16,6 +16,7 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
+import shiboken6
 from PySide6 import QtCore, QtGui, QtWidgets
 
 API: dict[str, dict[str, Any]] = json.loads((pathlib.Path(__file__).parent / "api.json").read_text(encoding="utf-8"))
@@ -62,6 +63,13 @@ def wrap(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return tuple(wrap(v) for v in value)
     return value
+
+
+def forget_deleted() -> None:
+    """Let go of what is connected to objects that were deleted, as the application does."""
+    for key, known in list(_WRAPPERS.items()):
+        if not shiboken6.isValid(known._raw):
+            del _WRAPPERS[key]
 
 
 def listed_classes(name: str) -> Iterator[tuple[str, dict[str, Any]]]:

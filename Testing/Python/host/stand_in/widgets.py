@@ -102,11 +102,20 @@ class NodeComboBox(QtWidgets.QComboBox):
         self.labels[node_type] = label
 
     def setMRMLScene(self, scene: Any) -> None:
-        self._scene = scene
+        for tag in self._observers:
+            self._scene.RemoveObserver(tag)
+        self._observers, self._scene = [], scene
+        if scene is None:
+            self._node = None
+            return
         for event in (scene.NodeAddedEvent, scene.NodeRemovedEvent):
-            scene.AddObserver(event, lambda caller, event_name: None if scene.IsBatchProcessing() else self._fill())
-        scene.AddObserver(scene.EndBatchProcessEvent, lambda caller, event_name: self._settle())
+            self._observers.append(scene.AddObserver(event, self._changed))
+        self._observers.append(scene.AddObserver(scene.EndBatchProcessEvent, lambda caller, event: self._settle()))
         self._fill()
+
+    def _changed(self, scene: Any, event: str) -> None:
+        if not scene.IsBatchProcessing():
+            self._fill()
 
     def _settle(self) -> None:
         """Nodes that came and went together are listed afterwards; at worst the choice is lost for a moment."""
