@@ -192,6 +192,7 @@ class WidgetParent(QtWidgets.QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setLayout(QtWidgets.QVBoxLayout())
+        self.layout().setContentsMargins(0, 0, 0, 0)  # as the style of the application has it
         self.setProperty("isEntered", False)
 
 
