@@ -22,9 +22,12 @@ FOLDER = Path(__file__).resolve().parent  # known only while the application rea
 
 
 def let_run(seconds: float) -> None:
-    """Let the application draw and make the bones' surfaces."""
+    """Let the application draw and make the bones' surfaces, at least so long and until the panel is at rest."""
+    widget = getattr(slicer.modules, "IFIMeasureWidget", None)
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while time.monotonic() < end or (
+        widget is not None and (widget.panel.timer.active or widget.panel.look.timer.active)
+    ):
         slicer.app.processEvents()
 
 
