@@ -21,6 +21,7 @@ try:
     from IFIMeasureLib.anatomy.structures import definitions
     from IFIMeasureLib.anatomy.terminology import terminology_document
     from IFIMeasureLib.export.collect import wide_columns
+    from IFIMeasureLib.export.dicom_sources import KEPT
     from IFIMeasureLib.files.results import DOCUMENT_KEYS, LANDMARK_KEYS, MEASUREMENT_KEYS, PROFILE_KEYS
     from IFIMeasureLib.measuring.registry import MEASUREMENTS
     from IFIMeasureLib.present.tables import (
@@ -123,6 +124,12 @@ def dictionary_page() -> str:
     ):
         parts.append(f"\n### {title}\n\n| Key | Content |\n|---|---|\n")
         parts += [f"| `{name}` | {text} |\n" for name, text in keys.items()]
+    parts.append(
+        "\n## DICOM results\n\nSegmentation, structured report and encapsulated PDF copy this of the measured series, "
+        "and nothing else of the patient; a date, time or sex that DICOM does not allow is left empty.\n\n"
+        "| Element | What for |\n|---|---|\n"
+    )
+    parts += [f"| `{name}` | {text} |\n" for name, text in KEPT.items()]
     return "".join(parts)
 
 

@@ -148,7 +148,7 @@ class Study:
             study_files.write_outputs(
                 result,
                 beside,
-                self.name or path.name or "IFIMeasure",
+                _writable(self.name or path.name or "IFIMeasure"),
                 progress or _silent,
                 chosen,
                 identified,
@@ -480,6 +480,11 @@ def _text(given: str | None, argument: str) -> str:
     if given is not None and not isinstance(given, str):
         raise IFIMeasureError(f"{argument} is {given!r}; give a text.", argument=argument)
     return given or ""
+
+
+def _writable(name: str) -> str:
+    """A name as every file can hold it; that of a folder need not be text."""
+    return name.encode("utf-8", "replace").decode()
 
 
 def _silent(text: str) -> None:

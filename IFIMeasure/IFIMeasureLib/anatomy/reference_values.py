@@ -114,6 +114,8 @@ def reference_rows() -> tuple[ReferenceRow, ...]:
         for number, row in enumerate(csv.DictReader(stream), 2):
             try:
                 rows.append(_reference_row(row))
+            except IFIMeasureError:
+                raise
             except (KeyError, ValueError, TypeError) as error:
                 raise IFIMeasureError(
                     f"{path}: line {number} cannot be read ({error}); correct it or install again."

@@ -12,6 +12,16 @@ Commands = Any
 """What :meth:`argparse.ArgumentParser.add_subparsers` returns."""
 
 
+def path(text: str) -> Path:
+    """Return the path that an option gives.
+
+    :raises argparse.ArgumentTypeError: where it is empty, which would mean the folder one is in.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty; give a path")
+    return Path(text)
+
+
 ARCHIVE_HELP = (
     "URL of the archive (https://…/dicom-web), or a JSON file with url, user, password, token, certificate; "
     "credentials else from IFIMEASURE_ARCHIVE_USER, …_PASSWORD, …_TOKEN"
@@ -44,20 +54,20 @@ def add_study(command: argparse.ArgumentParser, image_needed: bool) -> None:
     use = "; may be left out: it only serves pictures, DICOM data, and fat and edema of the muscle"
     command.add_argument(
         "image",
-        type=Path,
+        type=path,
         nargs=None if image_needed else "?",
         metavar="IMAGE",
         help=f"DICOM folder, NIfTI, NRRD or MetaImage file{'' if image_needed else use}",
     )
     command.add_argument(
         "--segmentation",
-        type=Path,
+        type=path,
         required=True,
         metavar="SEG",
         help="label map (NIfTI, NRRD), .seg.nrrd, DICOM SEG, or folder with one mask a file (as TotalSegmentator "
         "writes), with at least hip bone and femur",
     )
-    command.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results")
+    command.add_argument("--output", type=path, required=True, metavar="DIR", help="folder for the results")
     for name, what in (("", "image"), ("fat-", "fat image"), ("opposed-", "out-of-phase image")):
         command.add_argument(
             f"--{name}series", metavar="NUMBER", help=f"number or UID of the DICOM series to take as {what}"
@@ -70,7 +80,7 @@ def add_study(command: argparse.ArgumentParser, image_needed: bool) -> None:
     )
     command.add_argument(
         "--landmarks",
-        type=Path,
+        type=path,
         action="append",
         default=[],
         metavar="FILE",
@@ -93,10 +103,10 @@ def _add_images(command: argparse.ArgumentParser) -> None:
         help="what IMAGE is: T1, fat-suppressed T2 (edema), the water image of Dixon (with --fat-image: fat fraction), "
         "or the in-phase image of Dixon (with --opposed-image)",
     )
-    command.add_argument("--fat-image", type=Path, metavar="FILE", help="fat image of Dixon, with --contrast water")
+    command.add_argument("--fat-image", type=path, metavar="FILE", help="fat image of Dixon, with --contrast water")
     command.add_argument(
         "--opposed-image",
-        type=Path,
+        type=path,
         metavar="FILE",
         help="image out of phase, with --contrast in-phase: fat and water from both",
     )
@@ -148,7 +158,7 @@ def add_export(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--earlier",
-        type=Path,
+        type=path,
         action="append",
         default=[],
         metavar="DIR",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
-from .arguments import Commands
+from .arguments import Commands, path
+from .printing import visible
 
 
 def add_parser(commands: Commands) -> argparse.ArgumentParser:
@@ -19,13 +19,13 @@ def add_parser(commands: Commands) -> argparse.ArgumentParser:
     )
     command.add_argument(
         "folders",
-        type=Path,
+        type=path,
         nargs="+",
         metavar="DIR",
         help="folders that 'measure' or 'muscle' wrote, or folders that hold them",
     )
     command.add_argument(
-        "--output", type=Path, required=True, metavar="FILE", help="table to write: .csv, .tsv, .xlsx or .parquet"
+        "--output", type=path, required=True, metavar="FILE", help="table to write: .csv, .tsv, .xlsx or .parquet"
     )
     command.add_argument(
         "--long", action="store_true", help="one row a measurement and side, with methods, points and notes"
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     refuse_existing(options.output, options.force)
     count, remarks = write_collected(options.folders, options.output, options.long, options.force)
     for sentence in remarks[:20]:
-        print(f"  {sentence}", file=sys.stderr)
+        print(f"  {visible(sentence)}", file=sys.stderr)
     if len(remarks) > 20:
         print(f"  … and {len(remarks) - 20} more.", file=sys.stderr)
     print(f"{count} {'study' if count == 1 else 'studies'} in {options.output}.")

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import Commands
-from .printing import print_table, quiet_libraries, say
+from .arguments import Commands, path
+from .printing import print_table, say
 
 if TYPE_CHECKING:
     from ..study.result import HipResult, StudyResult
@@ -19,7 +19,7 @@ def add_parser(commands: Commands) -> argparse.ArgumentParser:
     """Add the command to the parser."""
     help_text = "make a sample study, measure it, and compare with its true values"
     command: argparse.ArgumentParser = commands.add_parser("demo", help=help_text)
-    command.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for sample and results")
+    command.add_argument("--output", type=path, required=True, metavar="DIR", help="folder for sample and results")
     command.add_argument("--seed", type=int, default=1, help="seed of noise and bias (default: 1)")
     command.add_argument("--force", action="store_true", help="replace results that are in DIR already")
     return command
@@ -32,7 +32,6 @@ def run(options: argparse.Namespace) -> int:
     from ..synthetic.phantom import Phantom
     from ..synthetic.sample import write_sample_study
 
-    quiet_libraries()
     folder: Path = options.output
     whole.refuse_overwriting(folder, options.force)
     phantom = Phantom(seed=options.seed)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from .arguments import Commands, add_export
-from .printing import quiet_libraries, say
+from .arguments import Commands, add_export, path
+from .printing import say
 
 
 def add_parser(commands: Commands) -> argparse.ArgumentParser:
@@ -18,14 +17,14 @@ def add_parser(commands: Commands) -> argparse.ArgumentParser:
     )
     command.add_argument(
         "folder",
-        type=Path,
+        type=path,
         metavar="DIR",
         help="folder that 'measure' or 'muscle' wrote, or its scene.mrb or segmentation.dcm",
     )
-    command.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the files")
+    command.add_argument("--output", type=path, required=True, metavar="DIR", help="folder for the files")
     command.add_argument(
         "--image",
-        type=Path,
+        type=path,
         metavar="DICOM_FOLDER",
         help="the DICOM folder that was measured; needed for the format dicom, and where no scene holds the image",
     )
@@ -40,7 +39,6 @@ def run(options: argparse.Namespace) -> int:
     from ..export.formats import chosen_formats
     from ..export.whole import refuse_overwriting
 
-    quiet_libraries()
     formats = chosen_formats(options.formats)
     refuse_overwriting(options.output, options.force)
     study = open_study(options.folder, options.image, progress=say)

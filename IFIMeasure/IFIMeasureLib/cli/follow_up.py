@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import Commands
-from .printing import print_table, quiet_libraries, say
+from .arguments import Commands, path
+from .printing import print_table, say, visible
 
 if TYPE_CHECKING:
     from ..api import Changes
@@ -22,7 +21,7 @@ def add_parser(commands: Commands) -> argparse.ArgumentParser:
         "quadratus femoris and of the spaces.",
     )
     command.add_argument(
-        "folders", type=Path, nargs="+", metavar="DIR", help="folders that 'measure' or 'muscle' wrote, in any order"
+        "folders", type=path, nargs="+", metavar="DIR", help="folders that 'measure' or 'muscle' wrote, in any order"
     )
     command.add_argument(
         "--dates",
@@ -40,7 +39,7 @@ def add_parser(commands: Commands) -> argparse.ArgumentParser:
     )
     command.add_argument(
         "--repeatability",
-        type=Path,
+        type=path,
         metavar="FILE",
         help="repeatability.csv that 'ifimeasure repeatability' wrote of your own measurements; wins over --wcv, "
         "measurement by measurement",
@@ -54,7 +53,7 @@ def add_parser(commands: Commands) -> argparse.ArgumentParser:
     )
     command.add_argument(
         "--output",
-        type=Path,
+        type=path,
         required=True,
         metavar="DIR",
         help="folder for follow_up.csv, follow_up.html and the muscles that were found together",
@@ -69,7 +68,6 @@ def run(options: argparse.Namespace) -> int:
     from ..export.formats import FOLLOW_UP_FILES
     from ..export.whole import refuse_overwriting
 
-    quiet_libraries()
     refuse_overwriting(options.output, options.force, FOLLOW_UP_FILES)
     changes = follow_up(
         options.folders,
@@ -98,4 +96,4 @@ def _print(changes: Changes) -> None:
         table.append((*where, *numbers, percent_text(row.symmetric_percent), verdict))
     print_table(table)
     for warning in changes.warnings:
-        print(f"  {warning}")
+        print(f"  {visible(warning)}")

@@ -6,14 +6,14 @@ import argparse
 import json
 from pathlib import Path
 
-from .arguments import Commands
+from .arguments import Commands, path
 
 
 def add_parser(commands: Commands) -> argparse.ArgumentParser:
     """Add the command to the parser."""
     help_text = "write an empty landmark template to place in 3D Slicer"
     command: argparse.ArgumentParser = commands.add_parser("landmarks", help=help_text)
-    command.add_argument("--output", type=Path, required=True, metavar="FILE", help="file that ends with .mrk.json")
+    command.add_argument("--output", type=path, required=True, metavar="FILE", help="file that ends with .mrk.json")
     command.add_argument("--side", choices=("left", "right", "both"), default="both")
     command.add_argument("--force", action="store_true", help="replace the file where it exists")
     return command

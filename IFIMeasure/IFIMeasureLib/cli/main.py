@@ -1,17 +1,16 @@
-"""The parser of the whole command line, and the border at which errors become one sentence and an exit code."""
+"""The parser of the whole command line."""
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
-import os
+import io
 import sys
-import traceback
 from collections.abc import Sequence
 
 from .. import __version__
 from . import collect, demo, export, follow_up, landmarks, measure, muscle, pull, push, repeatability, series, show
-from .arguments import flag_of
+from .border import fail, run_command
 
 COMMANDS = (series, measure, muscle, follow_up, repeatability, collect, export, show, pull, push, demo, landmarks)
 """The commands in the order of ``--help``: each module has ``add_parser(commands)`` and ``run(options) -> int``."""
@@ -52,35 +51,13 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     options = build_parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name in letters that the terminal has not
     lacking = [package for name, package in _NEEDED.items() if importlib.util.find_spec(name) is None]
     if lacking:
-        return _fail(f"{', '.join(lacking)}: not installed here; run: pip install 'ifimeasure[standalone]'.")
-    from ..values import IFIMeasureError  # with it comes numpy
-
-    try:
-        return int(options.run(options))
-    except IFIMeasureError as error:
-        flag = flag_of(error.argument, options)
-        message = f"{str(error).rstrip('.')} ({flag})." if flag else str(error)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except KeyboardInterrupt:
-        _fail("stopped.")
-        return 130
-    except MemoryError:
-        message = "there is not enough memory for this study; crop the segmentation to both hips."
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        message = f"{where}{(error.strerror or str(error)).rstrip('.')}."
-    if options.debug:
-        traceback.print_exc()
-    return _fail(message)
-
-
-def _fail(message: str) -> int:
-    print(f"ifimeasure: {message}", file=sys.stderr)
-    return 1
+        return fail(f"{', '.join(lacking)}: not installed here; run: pip install 'ifimeasure[standalone]'.")
+    return run_command(options.run, options)
 
 
 if __name__ == "__main__":

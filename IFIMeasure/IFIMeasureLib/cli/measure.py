@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .arguments import Commands, add_study, study_arguments
-from .printing import print_summary, quiet_libraries, teller
+from .printing import print_summary, teller
 
 if TYPE_CHECKING:
     from ..api import Study
@@ -39,7 +39,6 @@ def save_measured(options: argparse.Namespace, measured: Callable[[Callable[[str
     from ..export.formats import chosen_formats
     from ..export.whole import refuse_overwriting
 
-    quiet_libraries()
     refuse_overwriting(options.output, options.force)
     formats = chosen_formats(options.formats)
     progress = teller(options.quiet)

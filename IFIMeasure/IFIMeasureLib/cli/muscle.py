@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from .arguments import Commands, add_study, study_arguments
+from .arguments import Commands, add_study, path, study_arguments
 from .measure import save_measured
 
 
@@ -20,7 +19,7 @@ def add_parser(commands: Commands) -> argparse.ArgumentParser:
     add_study(command, image_needed=True)
     command.add_argument(
         "--strokes",
-        type=Path,
+        type=path,
         metavar="FILE",
         help="Slicer markups (.mrk.json): lists named 'inside' and 'outside' with points that are certainly muscle, or "
         "certainly not",

@@ -10,9 +10,14 @@ if TYPE_CHECKING:
     from ..api import Study
 
 
+def visible(text: object) -> str:
+    """Return a text on one line, with everything that would steer a terminal written out, such as ``\\x1b``."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text))
+
+
 def say(text: str) -> None:
     """Print what is being done to standard error."""
-    print(f"  {text} …", file=sys.stderr, flush=True)
+    print(f"  {visible(text)} …", file=sys.stderr, flush=True)
 
 
 def teller(quiet: bool) -> Callable[[str], None]:
@@ -22,6 +27,7 @@ def teller(quiet: bool) -> Callable[[str], None]:
 
 def print_table(rows: Sequence[tuple[str, ...]]) -> None:
     """Print rows of text in columns; the first row is their heading."""
+    rows = [tuple(visible(cell) for cell in row) for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
@@ -57,15 +63,4 @@ def print_summary(study: Study) -> None:
     print()
     print_table(rows)
     for note in [*study.notes, *remarks]:
-        print(f"  {note}")
-
-
-def quiet_libraries() -> None:
-    """Keep warnings of ITK and VTK off the terminal, where they are loaded; what matters is said in our own words."""
-    sitk = sys.modules.get("SimpleITK")
-    if sitk is not None:
-        sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    vtk = sys.modules.get("vtkmodules.vtkCommonCore")
-    if vtk is not None:
-        vtk.vtkObject.GlobalWarningDisplayOff()
-        vtk.vtkLogger.SetStderrVerbosity(vtk.vtkLogger.VERBOSITY_OFF)
+        print(f"  {visible(note)}")

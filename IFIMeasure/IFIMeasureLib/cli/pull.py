@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from .arguments import ARCHIVE_HELP, Commands
+from .arguments import ARCHIVE_HELP, Commands, path
 from .printing import print_table, say
 
 
@@ -22,8 +21,8 @@ def add_parser(commands: Commands) -> argparse.ArgumentParser:
         help="list studies with this (PatientID=…, StudyDate=20240101-20241231); repeatable",
     )
     command.add_argument("--study", metavar="UID", help="study to fetch")
-    command.add_argument("--series", metavar="UID", default="", help="fetch this series of it alone")
-    command.add_argument("--output", type=Path, metavar="DIR", help="folder for what is fetched")
+    command.add_argument("--series", metavar="UID", help="fetch this series of it alone")
+    command.add_argument("--output", type=path, metavar="DIR", help="folder for what is fetched")
     return command
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .arguments import ARCHIVE_HELP, Commands
+from .arguments import ARCHIVE_HELP, Commands, path
 from .printing import say
 
 
@@ -14,7 +14,7 @@ def add_parser(commands: Commands) -> argparse.ArgumentParser:
     help_text = "store DICOM results in an archive, over DICOMweb"
     command: argparse.ArgumentParser = commands.add_parser("push", help=help_text)
     command.add_argument(
-        "results", type=Path, nargs="+", metavar="PATH", help="DICOM files, or folders of results that hold them"
+        "results", type=path, nargs="+", metavar="PATH", help="DICOM files, or folders of results that hold them"
     )
     command.add_argument("--archive", required=True, metavar="ARCHIVE", help=ARCHIVE_HELP)
     return command
@@ -25,8 +25,8 @@ def run(options: argparse.Namespace) -> int:
     from ..export.archive import push_files, read_archive
 
     paths: list[Path] = []
-    for path in options.results:
-        paths += sorted(path.glob("*.dcm")) if path.is_dir() else [path]
+    for given in options.results:
+        paths += sorted(given.glob("*.dcm")) if given.is_dir() else [given]
     stored, there = push_files(read_archive(options.archive), paths, say)
     print(f"{stored} stored{f', {there} were there already' if there else ''}.")
     return 0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .arguments import Commands
-from .printing import print_table
+from .arguments import Commands, path
+from .printing import print_table, visible
 
 
 def add_parser(commands: Commands) -> argparse.ArgumentParser:
@@ -19,12 +19,12 @@ def add_parser(commands: Commands) -> argparse.ArgumentParser:
     )
     command.add_argument(
         "table",
-        type=Path,
+        type=path,
         metavar="TABLE",
         help="CSV file with the columns subject, measurement, value and perhaps side; a row a measurement, repeats in "
         "their order",
     )
-    command.add_argument("--output", type=Path, required=True, metavar="FILE", help="table to write, a .csv file")
+    command.add_argument("--output", type=path, required=True, metavar="FILE", help="table to write, a .csv file")
     command.add_argument("--force", action="store_true", help="replace the file where it exists")
     return command
 
@@ -50,6 +50,6 @@ def run(options: argparse.Namespace) -> int:
         table.append((of.measurement, str(of.subjects), *numbers, limits, icc))
     print_table(table)
     for text in [*dict.fromkeys(of.notes for of in found.result.values() if of.notes), *found.notes]:
-        print(f"  {text}")
+        print(f"  {visible(text)}")
     print(f"\nThe table is {path}; use it with: ifimeasure follow-up … --repeatability {path}")
     return 0

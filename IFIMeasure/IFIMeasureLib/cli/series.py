@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import Commands
-from .printing import print_table, quiet_libraries, say
+from .arguments import Commands, path
+from .printing import print_table, say, visible
 
 if TYPE_CHECKING:
     from ..files.dicom_series import Series
@@ -17,7 +16,7 @@ def add_parser(commands: Commands) -> argparse.ArgumentParser:
     """Add the command to the parser."""
     help_text = "list the DICOM series of a folder and which one would be measured"
     command: argparse.ArgumentParser = commands.add_parser("series", help=help_text)
-    command.add_argument("folder", type=Path, metavar="FOLDER")
+    command.add_argument("folder", type=path, metavar="FOLDER")
     return command
 
 
@@ -26,7 +25,6 @@ def run(options: argparse.Namespace) -> int:
     from ..files.dicom_series import scan_folder
     from ..files.series_choice import anatomy, choose_series
 
-    quiet_libraries()
     found = scan_folder(options.folder, say)
     rows = [("series", "name", "modality", "plane", "voxels (mm)", "slices", "covers", "note")]
     for s in found:
@@ -36,9 +34,9 @@ def run(options: argparse.Namespace) -> int:
     print_table(rows)
     choice = choose_series(found)
     if choice.series is None:
-        print(f"\nmeasure would take none: {choice.reason}")
+        print(f"\nmeasure would take none: {visible(choice.reason)}")
     else:
-        print(f"\nmeasure would take series {choice.series.number}: {choice.reason}.")
+        print(f"\nmeasure would take series {visible(choice.series.number)}: {visible(choice.reason)}.")
     return 0
 
 

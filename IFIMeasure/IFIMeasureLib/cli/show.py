@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from .arguments import Commands
+from .arguments import Commands, path
 from .printing import print_table
 
 
@@ -13,7 +12,7 @@ def add_parser(commands: Commands) -> argparse.ArgumentParser:
     """Add the command to the parser."""
     help_text = "print the measurements of a DICOM structured report (TID 1500)"
     command: argparse.ArgumentParser = commands.add_parser("show", help=help_text)
-    command.add_argument("report", type=Path, metavar="SR.dcm")
+    command.add_argument("report", type=path, metavar="SR.dcm")
     return command
 
 

@@ -1,7 +1,7 @@
 """The results of a study as DICOM: a Segmentation and a Structured Report (TID 1500), by highdicom.
 
-Both refer to the series that was measured and lie in its study, so they carry the patient's data of that series, as an
-archive needs it. Points are LPS millimeter in the series' frame of reference.
+Both refer to the series that was measured and lie in its study; what they carry of the patient's data of that series
+stands in :data:`.dicom_sources.KEPT`. Points are LPS millimeter in the series' frame of reference.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from ..study.result import StudyResult
 from ..values import IFIMeasureError
 from .dicom_report import dicom_report
 from .dicom_segmentation import dicom_segmentation
-from .dicom_sources import save_dataset, source_headers
+from .dicom_sources import first_sentence, save_dataset, source_headers
 from .formats import missing_packages
 
 
@@ -27,7 +27,17 @@ def write_dicom(study: StudyResult, folder: Path) -> None:
             "DICOM results need the package highdicom, which is not installed; install it, or choose other formats."
         )
     sources = source_headers(study)
-    segmentation, numbers = dicom_segmentation(study, sources)
-    report = dicom_report(study, sources, segmentation, numbers)
-    save_dataset(segmentation, folder / "segmentation.dcm")
-    save_dataset(report, folder / "report.dcm")
+    try:
+        segmentation, numbers = dicom_segmentation(study, sources)
+        report = dicom_report(study, sources, segmentation, numbers)
+    except IFIMeasureError:
+        raise
+    except (ValueError, TypeError, AttributeError, KeyError, IndexError, NotImplementedError) as error:
+        path = study.volume.path if study.volume is not None else folder
+        raise IFIMeasureError(
+            f"{path}: DICOM results cannot refer to this series, as its headers are not as DICOM has them "
+            f"({first_sentence(error)}); export it again from its archive, or choose other formats."
+        ) from error
+    for dataset, name in ((segmentation, "segmentation.dcm"), (report, "report.dcm")):
+        sources.identify(dataset)
+        save_dataset(dataset, folder / name)

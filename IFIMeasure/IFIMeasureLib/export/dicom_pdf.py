@@ -9,41 +9,26 @@ import pydicom.errors
 
 from .. import __version__
 from ..study.result import StudyResult
-from .dicom_sources import MANUFACTURER, MODEL, save_dataset, series_number_of, source_headers
-
-_OF_THE_STUDY = (
-    "PatientName",
-    "PatientID",
-    "PatientBirthDate",
-    "PatientSex",
-    "StudyInstanceUID",
-    "StudyID",
-    "StudyDate",
-    "StudyTime",
-    "AccessionNumber",
-    "ReferringPhysicianName",
-)
-"""What is taken over from the measured series."""
+from .dicom_sources import MANUFACTURER, MODEL, save_dataset, source_headers
 
 
-def write_encapsulated_pdf(study: StudyResult, pdf: bytes, path: Path) -> None:
+def write_encapsulated_pdf(study: StudyResult, pdf: bytes, path: Path, identified: bool) -> None:
     """Write a PDF as DICOM (Encapsulated PDF Storage) in the study of the measured series.
 
+    :param identified: whether the PDF names the patient.
     :raises IFIMeasureError: as :func:`write_dicom`.
     """
     from highdicom import UID
     from pydicom.dataset import FileMetaDataset
     from pydicom.uid import EncapsulatedPDFStorage, ExplicitVRLittleEndian
 
-    source = source_headers(study)[0]
+    sources = source_headers(study)
     now = datetime.datetime.now()
     dataset = pydicom.Dataset()
-    for keyword in _OF_THE_STUDY:
-        setattr(dataset, keyword, source.get(keyword, ""))
     dataset.SOPClassUID = EncapsulatedPDFStorage
     dataset.SOPInstanceUID = UID()
     dataset.SeriesInstanceUID = UID()
-    dataset.SeriesNumber = series_number_of([source], 3)
+    dataset.SeriesNumber = sources.series_number(3)
     dataset.SeriesDescription = "IFIMeasure report"
     dataset.InstanceNumber = 1
     dataset.Modality = "DOC"
@@ -51,7 +36,7 @@ def write_encapsulated_pdf(study: StudyResult, pdf: bytes, path: Path) -> None:
     dataset.Manufacturer = MANUFACTURER
     dataset.ManufacturerModelName = MODEL
     dataset.SoftwareVersions = __version__
-    dataset.BurnedInAnnotation = "NO"
+    dataset.BurnedInAnnotation = "YES" if identified else "NO"
     dataset.ContentDate = now.strftime("%Y%m%d")
     dataset.ContentTime = now.strftime("%H%M%S")
     dataset.AcquisitionDateTime = ""
@@ -68,4 +53,5 @@ def write_encapsulated_pdf(study: StudyResult, pdf: bytes, path: Path) -> None:
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    sources.identify(dataset)
     save_dataset(dataset, path)

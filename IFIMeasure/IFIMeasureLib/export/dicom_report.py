@@ -7,23 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydicom.errors
+import pydicom
 from pydicom.sr.coding import Code
 
 from .. import __version__
 from ..anatomy.findings import finding
 from ..anatomy.structures import SIDE_CODES
+from ..files.intact import refuse_unreadable
 from ..images.grid import LPS_TO_RAS
 from ..measuring.definition import MeasurementDefinition
 from ..measuring.units import unit_of
 from ..study.result import StudyResult, each_result
 from ..values import IFIMeasureError, Measured, Side
-from .dicom_sources import HIP_JOINT, MANUFACTURER, MODEL, dicom_code, series_number_of
+from .dicom_sources import HIP_JOINT, MANUFACTURER, MODEL, Sources, dicom_code
 
 
-def dicom_report(
-    study: StudyResult, sources: list[pydicom.Dataset], segmentation: Any, numbers: dict[tuple[str, Side], int]
-) -> Any:
+def dicom_report(study: StudyResult, sources: Sources, segmentation: Any, numbers: dict[tuple[str, Side], int]) -> Any:
     import highdicom as hd
 
     device = hd.sr.DeviceObserverIdentifyingAttributes(
@@ -58,13 +57,13 @@ def dicom_report(
         imaging_measurements=groups,
         title=Code("126000", "DCM", "Imaging Measurement Report"),
         # highdicom describes images of one frame alone in the image library, which is optional
-        referenced_images=None if "NumberOfFrames" in sources[0] else sources,
+        referenced_images=None if "NumberOfFrames" in sources.first else sources.headers,
     )
     return hd.sr.Comprehensive3DSR(
-        evidence=[*sources, segmentation],
+        evidence=[*sources.headers, segmentation],
         content=content[0],
         series_instance_uid=hd.UID(),
-        series_number=series_number_of(sources, 2),
+        series_number=sources.series_number(2),
         sop_instance_uid=hd.UID(),
         instance_number=1,
         manufacturer=MANUFACTURER,
@@ -87,7 +86,7 @@ def _group(
     definition: MeasurementDefinition,
     side: Side | None,
     result: Measured,
-    sources: list[pydicom.Dataset],
+    sources: Sources,
     segmentation: Any,
     numbers: dict[tuple[str, Side], int],
 ) -> Any:
@@ -114,14 +113,14 @@ def _group(
     }
     segment = numbers.get((definition.structure, side)) if side is not None and definition.structure else None
     if segment is not None:
-        series = hd.sr.SourceSeriesForSegmentation(str(sources[0].SeriesInstanceUID))
+        series = hd.sr.SourceSeriesForSegmentation(str(sources.first.SeriesInstanceUID))
         reference = hd.sr.ReferencedSegment(
             segmentation.SOPClassUID, segmentation.SOPInstanceUID, segment, source_series=series
         )
         return hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(referenced_segment=reference, **common)
     if len(result.points_ras_mm) >= 2:
         points = np.array(result.points_ras_mm) * np.diag(LPS_TO_RAS)[:3]
-        region = hd.sr.ImageRegion3D(hd.sr.GraphicTypeValues3D.POLYLINE, points, str(sources[0].FrameOfReferenceUID))
+        region = hd.sr.ImageRegion3D(hd.sr.GraphicTypeValues3D.POLYLINE, points, str(sources.first.FrameOfReferenceUID))
         return hd.sr.PlanarROIMeasurementsAndQualitativeEvaluations(referenced_region=region, **common)
     return hd.sr.MeasurementsAndQualitativeEvaluations(**common)
 
@@ -171,6 +170,7 @@ def show_report(path: Path) -> list[tuple[str, str, str, str]]:
     """
     import highdicom as hd
 
+    refuse_unreadable(path)
     try:
         dataset = pydicom.dcmread(path)
         report = hd.sr.srread(path) if "SR" in str(dataset.get("Modality", "")) else None
@@ -199,7 +199,7 @@ def show_report(path: Path) -> list[tuple[str, str, str, str]]:
             for q in group.get_qualitative_evaluations():
                 rows.append((finding_type, side, q.value.meaning, "reader"))
         return rows
-    except (OSError, ValueError, KeyError, AttributeError, IndexError, pydicom.errors.InvalidDicomError):
+    except Exception:  # whatever pydicom and highdicom find wrong in a file of another program
         raise IFIMeasureError(
             f"{path}: this is no structured report of measurements (TID 1500);"
             " give the report.dcm that 'ifimeasure' wrote."

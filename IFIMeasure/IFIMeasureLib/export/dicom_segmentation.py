@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pydicom.errors
 from pydicom.sr.coding import Code
 
 from .. import __version__
@@ -17,10 +16,10 @@ from ..images.masks import Mask, placed
 from ..study.document import study_document
 from ..study.result import StudyResult
 from ..values import Array, Side
-from .dicom_sources import MANUFACTURER, MODEL, dicom_code, series_number_of
+from .dicom_sources import MANUFACTURER, MODEL, Sources, dicom_code
 
 
-def dicom_segmentation(study: StudyResult, sources: list[pydicom.Dataset]) -> tuple[Any, dict[tuple[str, Side], int]]:
+def dicom_segmentation(study: StudyResult, sources: Sources) -> tuple[Any, dict[tuple[str, Side], int]]:
     """Return the segmentation on the grid it was measured on, and the number of each segment by structure and side."""
     import highdicom as hd
 
@@ -28,12 +27,12 @@ def dicom_segmentation(study: StudyResult, sources: list[pydicom.Dataset]) -> tu
     stack = _Stack.of([mask for _, mask in masks], study.bones.grid)
     descriptions = [_description(study, structure, number) for number, (structure, _) in enumerate(masks, 1)]
     result = hd.seg.Segmentation(
-        sources,
-        _volume(stack, str(sources[0].FrameOfReferenceUID)),
+        sources.headers,
+        _volume(stack, str(sources.first.FrameOfReferenceUID)),
         hd.seg.SegmentationTypeValues.BINARY,
         descriptions,
         series_instance_uid=hd.UID(),
-        series_number=series_number_of(sources, 1),
+        series_number=sources.series_number(1),
         sop_instance_uid=hd.UID(),
         instance_number=1,
         manufacturer=MANUFACTURER,

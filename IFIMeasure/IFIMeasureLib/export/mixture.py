@@ -46,12 +46,14 @@ def remarks_on(folder: Path, saved: SavedStudy, largest: int | None = None) -> l
     """
     remarks = []
     if saved.altered:
-        remarks.append(f"{folder / STUDY}: it was changed after it was written; its values are taken as they are now")
+        remarks.append(
+            f"{STUDY} of {folder.name}: it was changed after it was written; its values are taken as they are now"
+        )
     names = foreign_files(folder, saved, largest)
     if names:
         remarks.append(
-            f"{folder}: {', '.join(names)} {'is' if len(names) == 1 else 'are'} not what {STUDY} was written with: "
-            "changed since, or of another run"
+            f"{folder.name}: {', '.join(names)} {'is' if len(names) == 1 else 'are'} not what {STUDY} was written "
+            "with: changed since, or of another run"
         )
     return remarks
 

@@ -12,6 +12,7 @@ from ..files.dicom_series import read_series, scan_folder
 from ..files.dicom_study import study_of
 from ..files.exchange import restore
 from ..files.images import read_volume
+from ..files.intact import refuse_unreadable
 from ..files.markups import read_landmarks
 from ..files.results import SavedStudy, read_study
 from ..files.segmentations import read_segmentation
@@ -108,15 +109,15 @@ def _of_dicom(path: Path, image: Path | None, say: Callable[[str], None]) -> Ope
 
 def _study_of_dicom(path: Path) -> SavedStudy:
     import pydicom
-    import pydicom.errors
 
-    if not path.is_file():
+    if not path.exists():
         raise IFIMeasureError(f"{path}: there is no such file or folder; give a study that IFIMeasure wrote.")
+    refuse_unreadable(path)
     try:
         saved = study_of(pydicom.dcmread(path, stop_before_pixels=True), path)
-    except (pydicom.errors.InvalidDicomError, OSError, ValueError) as error:
-        if isinstance(error, IFIMeasureError):
-            raise
+    except IFIMeasureError:
+        raise
+    except Exception:  # whatever pydicom finds wrong in a file of another program
         saved = None
     if saved is None:
         raise IFIMeasureError(

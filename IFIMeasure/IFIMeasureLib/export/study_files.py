@@ -58,7 +58,7 @@ def write_outputs(
         if "report" in formats:
             (folder / "report.html").write_text(page, encoding="utf-8")
         if "pdf" in formats:
-            _write_pdf(study, page, folder, "dicom" in formats)
+            _write_pdf(study, page, folder, "dicom" in formats, identified)
     if "segmentation" in formats:
         _write_fat_fraction(study, folder / "fat_fraction.nrrd")
     if {"landmarks", "segmentation", "scene"} & set(formats):
@@ -97,7 +97,7 @@ def _write_tables(study: StudyResult, folder: Path, name: str, changes: Comparis
             (folder / f"{file}.schema.csv").write_bytes(schema_text(table.descriptions).encode())
 
 
-def _write_pdf(study: StudyResult, page: str, folder: Path, as_dicom: bool) -> None:
+def _write_pdf(study: StudyResult, page: str, folder: Path, as_dicom: bool, identified: bool) -> None:
     """Write the report as PDF, and that once more as DICOM's encapsulated PDF where DICOM is written."""
     try:
         import weasyprint
@@ -111,7 +111,7 @@ def _write_pdf(study: StudyResult, page: str, folder: Path, as_dicom: bool) -> N
     if as_dicom:
         from .dicom_pdf import write_encapsulated_pdf
 
-        write_encapsulated_pdf(study, pdf, folder / "report_pdf.dcm")
+        write_encapsulated_pdf(study, pdf, folder / "report_pdf.dcm", identified)
 
 
 def _write_workbook(study: StudyResult, path: Path, changes: Comparison | None) -> None:

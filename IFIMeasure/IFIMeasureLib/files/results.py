@@ -6,7 +6,6 @@ document numbers are numbers, what is missing is null beside a reason, points ar
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,6 +29,7 @@ from ..images.grid import LPS_TO_RAS, Grid
 from ..values import IFIMeasureError, Measured, NotMeasurable, Result, Side, iso_date
 from .checksums import checksum_of_content
 from .results_0_1 import as_version_2
+from .texts import read_json
 
 FORMAT = "IFIMeasure study"
 """What the document's ``format`` begins with; the number of the format follows."""
@@ -318,9 +318,16 @@ def read_study(path: Path) -> SavedStudy:
 
     :raises IFIMeasureError: where it is none, is damaged, or was made by a newer version; one sentence.
     """
+    if not path.exists():
+        raise IFIMeasureError(
+            f"{path}: there is no such file, so this is no study that IFIMeasure wrote; give a folder of results, or "
+            "measure the study."
+        )
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        document = read_json(path)
+    except IFIMeasureError:
+        raise
+    except ValueError:
         document = None
     return from_document(document, path)
 
@@ -348,7 +355,7 @@ def from_document(document: Any, where: object) -> SavedStudy:
         )
     try:
         return _study(document if number == FORMAT_VERSION else as_version_2(document))
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError):
+    except (IFIMeasureError, ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
         raise IFIMeasureError(f"{where}: the study in it is damaged; measure the study again.") from None
 
 

@@ -22,6 +22,7 @@ from xml.etree import ElementTree
 import slicer
 
 from ..files.exchange import private_folder
+from ..files.text_headers import check_nrrd
 from ..values import IFIMeasureError
 
 _MODULE_LOGICS = ("Markups", "Volumes", "Tables", "Plots")
@@ -84,6 +85,21 @@ def write_scene(scene: Any, path: Path, thumbnail: Any = None) -> None:
         written = scene.WriteToMRB(str(path), thumbnail)
     if not written:
         raise OSError(errno.EIO, "the disk is full, or it cannot be written to", str(path))
+    _without_control_characters(path)
+
+
+def _without_control_characters(path: Path) -> None:
+    """Take control characters of names out of a scene: VTK writes them as they are, and no program then reads it."""
+    with zipfile.ZipFile(path) as archive:
+        names = [name for name in archive.namelist() if name.endswith(".mrml")]
+        texts = {name: archive.read(name) for name in names}
+        if all(_is_xml(text) for text in texts.values()):
+            return
+        cleaned = path.with_name(f"{path.name}.cleaned")
+        with zipfile.ZipFile(cleaned, "w", zipfile.ZIP_DEFLATED) as anew:
+            for name in archive.namelist():
+                anew.writestr(name, _readable(texts[name]) if name in texts else archive.read(name))
+    os.replace(cleaned, path)
 
 
 @contextlib.contextmanager
@@ -118,8 +134,14 @@ def read_scene(headless: Headless, path: Path) -> None:
         return
     with private_folder() as unpacked:
         try:
-            _import(headless.scene, _unpack(path, unpacked), path)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
+            mrml = _unpack(path, unpacked)
+            _refuse_damaged_images(unpacked, path)
+            _import(headless.scene, mrml, path)
+        except IFIMeasureError:
+            raise
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, LookupError, OSError) as error:
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
             raise IFIMeasureError(
                 f"{path}: this is no scene of 3D Slicer, or it is damaged; save the scene again as .mrb."
             ) from None
@@ -128,6 +150,12 @@ def read_scene(headless: Headless, path: Path) -> None:
 def _unpack(path: Path, folder: Path) -> Path:
     """Unpack a scene's archive (ReadFromMRB needs what only the application has); returns its ``.mrml``."""
     with zipfile.ZipFile(path) as archive:
+        size = sum(entry.file_size for entry in archive.infolist())
+        if size > _MOST_BYTES:
+            raise IFIMeasureError(
+                f"{path}: the scene holds {size / 2**30:.1f} GiB, more than can be opened; save it "
+                "with the study's image alone."
+            )
         for name in archive.namelist():
             if not (folder / name).resolve().is_relative_to(folder.resolve()):
                 raise zipfile.BadZipFile
@@ -138,13 +166,26 @@ def _unpack(path: Path, folder: Path) -> Path:
     return scenes[0]
 
 
+def _refuse_damaged_images(folder: Path, path: Path) -> None:
+    """Refuse images that are not whole: VTK fills what is missing, and takes the memory that a header claims."""
+    for file in sorted(folder.rglob("*.nrrd")):
+        try:
+            check_nrrd(file)
+        except IFIMeasureError as error:
+            raise IFIMeasureError(f"{path}: {str(error).replace(str(file), file.name)}") from None
+
+
+_MOST_BYTES = 1 << 32
+"""Of all files of a scene together, unpacked."""
+
+
 def _import(scene: Any, mrml: Path, path: Path) -> None:
     scene.SetURL(str(mrml))
     scene.SetRootDirectory(str(mrml.parent))
     try:
         text = mrml.read_bytes()
         if not _is_xml(text):
-            text = _LONE_AMPERSAND.sub(b"&amp;", text)  # Slicer writes names of files so
+            text = _readable(text)
         if not _is_xml(text):
             raise ValueError
     except (ValueError, OSError):
@@ -154,6 +195,14 @@ def _import(scene: Any, mrml: Path, path: Path) -> None:
     with _quiet():
         scene.Import(None)
     scene.SetLoadFromXMLString(0)
+
+
+def _readable(text: bytes) -> bytes:
+    """A scene's XML without what Slicer writes into it of names as they are."""
+    return _CONTROL.sub(b"", _LONE_AMPERSAND.sub(b"&amp;", text))
+
+
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 _LONE_AMPERSAND = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#\d+|#x[0-9A-Fa-f]+);)")

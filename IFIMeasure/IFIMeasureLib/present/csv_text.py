@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
@@ -36,9 +37,15 @@ def cell_text(value: Any) -> str:
 def safe_text(value: Any) -> str:
     """Return a cell's text, behind an apostrophe where a spreadsheet would run it as a formula."""
     text = cell_text(value)
-    if text[:1] in ("=", "+", "@", "\t", "\r") or (text[:1] == "-" and not _is_numbers(text)):
+    begins = unicodedata.normalize("NFKC", text.lstrip(_BLANK)[:1])  # a full-width sign is one, too
+    if text[:1] in ("\t", "\r", "\n") or begins in ("=", "+", "@") or (begins == "-" and not _is_numbers(text)):
         return "'" + text
     return text
+
+
+_BLANK = "".join(map(chr, (*range(0x21), 0x7F, 0x85, 0xA0, 0x1680, 0x180E, *range(0x2000, 0x2010), 0x2028, 0x2029,
+                          0x202F, 0x205F, 0x2060, 0x3000, 0xFEFF)))  # fmt: skip
+"""What a spreadsheet may skip before a sign: control characters, blanks of every width, marks without width."""
 
 
 def _is_numbers(text: str) -> bool:

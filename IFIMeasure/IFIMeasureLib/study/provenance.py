@@ -178,7 +178,9 @@ class Provenance:
                     for name, segments in (document.get("structures") or {}).items()
                 },
             )
-        except (AttributeError, TypeError, ValueError, OverflowError):
+        except IFIMeasureError:
+            raise
+        except (AttributeError, TypeError, ValueError, OverflowError, RecursionError):
             raise IFIMeasureError(
                 f"{where}: what it says of its inputs, options and versions is damaged; measure the study again."
             ) from None

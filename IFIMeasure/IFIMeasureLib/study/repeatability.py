@@ -7,7 +7,6 @@ two-way random effects, absolute agreement, single measurement), which comes fro
 
 from __future__ import annotations
 
-import csv
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..files.texts import read_csv
 from ..measuring.registry import MEASUREMENTS
 from ..values import Array, IFIMeasureError
 
@@ -71,13 +71,7 @@ def given_repeats(table: Any) -> dict[str, list[list[float]]]:
     """
     if isinstance(table, (str, os.PathLike)):
         path = Path(table)
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except (OSError, ValueError):
-            raise IFIMeasureError(
-                f"{path}: the table cannot be read; give a CSV file with the columns {', '.join(INPUT_COLUMNS)}."
-            ) from None
-        return _by_measurement(list(csv.DictReader(text.splitlines())), str(path), "line", 2)
+        return _by_measurement(read_csv(path), str(path), "line", 2)
     given = table.to_dict("records") if hasattr(table, "to_dict") else table
     rows = list(given) if isinstance(given, Iterable) else [given]
     if not all(isinstance(row, Mapping) for row in rows):
@@ -214,8 +208,8 @@ def read_repeatability(path: Path) -> dict[str, RepeatabilityRow]:
 
     :raises IFIMeasureError: where it is none.
     """
+    rows = read_csv(path)
     try:
-        rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
         found = {}
         for row in rows:
             mean, wsd, bias, low, high = (
@@ -233,7 +227,7 @@ def read_repeatability(path: Path) -> dict[str, RepeatabilityRow]:
                 agreement_low=low,
                 agreement_high=high,
             )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         raise IFIMeasureError(
             f"{path}: this is no table of repeatability; give the one that 'ifimeasure repeatability' wrote."
         ) from None

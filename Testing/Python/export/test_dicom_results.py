@@ -331,9 +331,11 @@ def test_show_prints_a_report_and_refuses_what_is_none(results, capsys):
     assert main(["show", str(results[0] / "report.dcm")]) == 0
     printed = capsys.readouterr().out
     assert measured(results[0])["ifs_axial", "left"]["value"] in printed and "partial" in printed
-    for path in (results[0] / "segmentation.dcm", results[0] / "measurements.csv", results[0] / "none.dcm"):
+    for path in (results[0] / "segmentation.dcm", results[0] / "measurements.csv"):
         assert main(["show", str(path)]) == 1
         assert "no structured report of measurements" in capsys.readouterr().err
+    assert main(["show", str(results[0] / "none.dcm")]) == 1
+    assert "none.dcm: there is no such file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

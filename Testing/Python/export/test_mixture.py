@@ -57,7 +57,7 @@ def test_tables_of_another_run_and_a_study_changed_by_hand_are_named(folder, tmp
     assert main(["collect", str(folder), "--output", str(tmp_path / "all.csv")]) == 0
     said = capsys.readouterr().err
     assert "measurements.csv, report.html are not what study.json was written with" in said
-    assert "study.json: it was changed after it was written" in said
+    assert "study.json of study: it was changed after it was written" in said
     notes = " ".join(api.open_study(folder).notes)
     assert "measurements.csv, report.html" in notes and "it was changed after it was written" in notes
     other = Path(shutil.copytree(folder, tmp_path / "other"))

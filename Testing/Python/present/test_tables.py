@@ -9,7 +9,7 @@ import io
 import numpy as np
 import pytest
 from IFIMeasureLib.measuring.registry import MEASUREMENTS, measurement
-from IFIMeasureLib.present.csv_text import cell_text, csv_text
+from IFIMeasureLib.present.csv_text import cell_text, csv_text, safe_text
 from IFIMeasureLib.present.tables import (
     FOLLOW_UP_COLUMNS,
     LANDMARK_COLUMNS,
@@ -111,3 +111,19 @@ def test_lps_text_flips_the_first_two_axes():
     assert lps_text((1.5, -2.0, 3.25)) == "-1.5 2.0 3.25"
     assert lps_text((0.0, 0.0, 0.0)) == "0.0 0.0 0.0"
     assert lps_text(None) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["=1", "+1", "@a", "-a", "\t=1", "\r=1", "\n=1", "\n1", " =1", "  -x", "\u00a0=1",
+     "\u3000@a", "\ufeff=1",
+     "\u200b+1",
+     "＝1", "＋1", "－a", "＠a", "\ufe63a", " ＝1", "\x00=1"],
+)  # fmt: skip
+def test_whatever_a_spreadsheet_would_run_is_behind_an_apostrophe(text):
+    assert safe_text(text) == "'" + text
+
+
+@pytest.mark.parametrize("text", ["", " ", "a=1", "1+1", "-1.5 2 -3", " 7", "mm", "Ｍ"])
+def test_other_text_stays_as_it_is(text):
+    assert safe_text(text) == text
