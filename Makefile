@@ -1,4 +1,5 @@
 # `make demo` measures a sample study, `make test` runs every test, `make bench` the benchmarks.
+# `make robust` tries more than 2,000 damaged files and answers; `make test` tries some hundred of them.
 # `make quick` writes the generated documents again and says in half a minute whether a new measurement or landmark is
 # whole.
 # Each makes its own environment in .venv first; the second time that takes no time.
@@ -9,7 +10,7 @@ STAMP := $(VENV)/.installed
 OUT := out/demo
 QUICK := static anatomy measuring export/test_codes.py present/test_tables.py
 
-.PHONY: demo quick test bench check format clean
+.PHONY: demo quick test robust bench check format clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
@@ -28,6 +29,9 @@ quick: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n auto
+
+robust: $(STAMP)
+	IFIMEASURE_ROBUST=5 $(BIN)/python -m pytest -q -s Testing/Python/robust
 
 bench: $(STAMP)
 	$(BIN)/python Testing/Benchmarks/bench.py

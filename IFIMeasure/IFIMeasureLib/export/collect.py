@@ -30,7 +30,8 @@ from .whole import file_written_whole
 from .workbook import write_workbook
 
 _ABOUT: dict[str, str] = {
-    "study": "Name of the study's folder, with the folders above it as they were given.",
+    "study": "Name of the study's folder, with the folders above it up to the one that was given; not its place on "
+    "the disk.",
     "date": "Date of the examination, ISO 8601; empty where it is not known.",
     "series": "Description of the series.",
     "sex": "F, M, or empty.",
@@ -136,6 +137,22 @@ def find_studies(folders: Iterable[Path]) -> Iterator[Path]:
             )
 
 
+def named_studies(folders: Sequence[Path]) -> Iterator[tuple[Path, str]]:
+    """Yield every ``study.json`` as :func:`find_studies` does, with the name of its study.
+
+    A name begins with that of the folder that was given, and with folders above it only where several are called alike.
+    """
+    places = [Path(os.path.abspath(folder)) for folder in folders]
+    depth = 1
+    most = max((len(place.parts) for place in places), default=0)
+    while depth < most and len({place.parts[-depth:] for place in places}) < len(set(places)):
+        depth += 1
+    for folder, place in zip(folders, places):
+        for file in find_studies([folder]):
+            name = Path(*place.parts[-depth:], *file.parent.relative_to(folder).parts)
+            yield file, name.as_posix()
+
+
 def _restored(where: str, below: list[str]) -> set[str]:
     """Names of the folders in a folder but hidden ones; those that a killed run had put aside are put back."""
     for name in below:
@@ -158,11 +175,10 @@ def write_collected(folders: Sequence[Path], path: Path, long: bool, force: bool
 
     def rows() -> Iterator[Cells]:
         nonlocal count
-        for file in find_studies(folders):
+        for file, name in named_studies(folders):
             try:
                 saved = read_study(file)
                 remarks.extend(remarks_on(file.parent, saved, _LARGEST_CHECKED))
-                name = file.parent.as_posix()
                 found = long_rows(saved, name) if long else [wide_row(saved, name)]
             except IFIMeasureError as error:
                 remarks.append(f"Left out: {error}")

@@ -23,6 +23,7 @@ def refuse_overwriting(folder: Path, force: bool, files: Collection[str] = OUTPU
     :param files: names of results, or patterns of such names.
     :raises IFIMeasureError: where it does, or cannot, or where ``folder`` is a file.
     """
+    _refuse_name(folder)
     if not folder.exists():
         return
     if not folder.is_dir():
@@ -40,6 +41,15 @@ def refuse_overwriting(folder: Path, force: bool, files: Collection[str] = OUTPU
             f"{folder}: {why}, so results cannot be exchanged as one there; name a folder in it, such as "
             f"{folder / 'results'}."
         )
+
+
+def _refuse_name(path: Path) -> None:
+    """Refuse a name that other libraries cannot write down."""
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+        raise IFIMeasureError(f"{shown}: the name is not valid UTF-8; choose another one.") from None
 
 
 def _why_not_exchanged(folder: Path) -> str:
@@ -101,6 +111,7 @@ def refuse_existing(path: Path, force: bool) -> None:
 
     :raises IFIMeasureError: where there is one, or a folder of this name.
     """
+    _refuse_name(path)
     if path.is_dir():
         raise IFIMeasureError(f"{path}: this is a folder; name a file.")
     if path.exists() and not force:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 
 def sha256_of_file(path: Path) -> str:
     """Return a file's SHA-256 in hexadecimal digits; empty where there is no such file."""
-    if not path.is_file():
+    if not os.path.isfile(path):  # false as well where the name is none that a disk takes
         return ""
     with path.open("rb") as stream:
         if hasattr(hashlib, "file_digest"):

@@ -22,6 +22,7 @@ from xml.etree import ElementTree
 import slicer
 
 from ..files.exchange import private_folder
+from ..files.intact import refuse_unreadable
 from ..files.text_headers import check_nrrd
 from ..values import IFIMeasureError
 
@@ -127,8 +128,7 @@ def read_scene(headless: Headless, path: Path) -> None:
 
     :raises IFIMeasureError: where it is no scene, or it is damaged.
     """
-    if not path.is_file():
-        raise IFIMeasureError(f"{path}: there is no such file; give a scene that was saved (.mrb or .mrml).")
+    refuse_unreadable(path)
     if path.suffix.lower() == ".mrml":
         _import(headless.scene, path, path)
         return
