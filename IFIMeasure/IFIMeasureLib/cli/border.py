@@ -23,7 +23,7 @@ _WHY = {
     errno.EACCES: "you may not read or write there; ask for the right to, or choose another place",
     errno.EPERM: "you may not read or write there; ask for the right to, or choose another place",
     errno.EROFS: "nothing can be written there; choose another place",
-    errno.ENOSPC: "the disk is full; make room, or choose another place",
+    errno.ENOSPC: "no space is left on the disk (No space left on device); make room, or choose another place",
     errno.EDQUOT: "your share of the disk is used up; make room, or choose another place",
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
     errno.ELOOP: "the links to it lead in a circle",
