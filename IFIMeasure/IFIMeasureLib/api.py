@@ -148,7 +148,7 @@ class Study:
             study_files.write_outputs(
                 result,
                 beside,
-                _writable(self.name or path.name or "IFIMeasure"),
+                self.name or path.name or "IFIMeasure",
                 progress or _silent,
                 chosen,
                 identified,
@@ -163,7 +163,7 @@ class Study:
         this = "this study"
         before = [_visit(of, None, f"earlier study {number}").examination for number, of in enumerate(earlier, 1)]
         changes = compared([*before, Examination.of_study(self.result, this)])
-        changes.warnings.extend(_remarks(earlier))
+        changes.warnings.extend(reopen.remarks_on_kept(Path(of) for of in earlier if not isinstance(of, Study)))
         last = changes.examinations[-1]
         if last.name != this:
             raise IFIMeasureError(
@@ -429,7 +429,7 @@ def follow_up(
         for number, (of, day) in enumerate(zip(given, days), 1)
     ]
     changes = compared([visit.examination for visit in visits], wcv, own)  # refuses before anything long begins
-    remarks = _remarks(given)
+    remarks = reopen.remarks_on_kept(Path(of) for of in given if not isinstance(of, Study))
     if not together:
         changes.warnings.extend(remarks)
         return Changes(changes)
@@ -470,21 +470,11 @@ def _each(studies: Study | PathLike | Iterable[Study | PathLike]) -> list[Study 
     return each
 
 
-def _remarks(studies: Iterable[Study | PathLike]) -> list[str]:
-    """What stands against taking folders of studies as they are."""
-    return [text for of in studies if not isinstance(of, Study) for text in reopen.remarks_on_kept(Path(of))]
-
-
 def _text(given: str | None, argument: str) -> str:
     """A text that may be left out."""
     if given is not None and not isinstance(given, str):
         raise IFIMeasureError(f"{argument} is {given!r}; give a text.", argument=argument)
     return given or ""
-
-
-def _writable(name: str) -> str:
-    """A name as every file can hold it; that of a folder need not be text."""
-    return name.encode("utf-8", "replace").decode()
 
 
 def _silent(text: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import errno
 import logging
 import os
 import sys
@@ -16,24 +15,10 @@ from typing import Any, TextIO, cast
 from .arguments import flag_of
 from .printing import visible
 
-_WHY = {
-    errno.ENOENT: "there is no such file or folder",
-    errno.ENOTDIR: "what should be a folder on the way there is a file",
-    errno.EISDIR: "this is a folder, and a file is needed",
-    errno.EACCES: "you may not read or write there; ask for the right to, or choose another place",
-    errno.EPERM: "you may not read or write there; ask for the right to, or choose another place",
-    errno.EROFS: "nothing can be written there; choose another place",
-    errno.ENOSPC: "no space is left on the disk (No space left on device); make room, or choose another place",
-    errno.EDQUOT: "your share of the disk is used up; make room, or choose another place",
-    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
-    errno.ELOOP: "the links to it lead in a circle",
-    errno.EMFILE: "too many files are open at once; close other programs",
-    errno.EIO: "the disk reports an error; copy the files to another one",
-}
-
 
 def run_command(run: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
     """Run a command; returns its exit code. What goes wrong is told in one sentence."""
+    from ..files.system_errors import sentence_of
     from ..values import IFIMeasureError  # with it comes numpy
 
     with _noise_kept_away(options.debug):
@@ -64,13 +49,6 @@ def run_command(run: Callable[[argparse.Namespace], int], options: argparse.Name
 
 FAULT = "this is a fault of IFIMeasure"
 """How the sentence begins where nothing else is known of what went wrong."""
-
-
-def sentence_of(error: OSError) -> str:
-    """Return what the system says of a file, as a sentence that names it, without its point."""
-    why = _WHY.get(error.errno or 0) or (error.strerror or str(error) or type(error).__name__).rstrip(".")
-    where = error.filename if error.filename is not None else "a file or connection"
-    return f"{os.fsdecode(where) if isinstance(where, (str, bytes)) else where}: {why}"
 
 
 def fail(message: str) -> int:

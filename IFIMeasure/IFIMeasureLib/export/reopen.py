@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -75,13 +75,14 @@ def kept_study(path: Path) -> SavedStudy:
     return saved_study(reopen(path).measure())
 
 
-def remarks_on_kept(path: Path) -> list[str]:
-    """Return what stands against taking a kept study as it is, a sentence each: files of another run, changes by hand.
+def remarks_on_kept(paths: Iterable[Path]) -> list[str]:
+    """Return what stands against taking kept studies as they are, a sentence each: other runs' files, changes by hand.
 
-    :param path: as :func:`reopen`, after :func:`kept_study` has read it.
+    :param paths: as for :func:`reopen`, after :func:`kept_study` has read them.
     """
-    file = path / STUDY if path.is_dir() else path
-    return remarks_on(file.parent, read_study(file)) if file.name == STUDY and file.exists() else []
+    files = [path / STUDY if path.is_dir() else path for path in paths]
+    kept = [file for file in files if file.name == STUDY and file.exists()]
+    return [text for file in kept for text in remarks_on(file.parent, read_study(file))]
 
 
 def _is_scene(path: Path) -> bool:

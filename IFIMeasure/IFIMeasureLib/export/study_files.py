@@ -49,6 +49,7 @@ def write_outputs(
     :param changes: against earlier examinations of the same person: a table, a sheet, and a part of the report.
     :raises IFIMeasureError: for a study of landmarks alone.
     """
+    name = name.encode("utf-8", "replace").decode()  # that of a folder need not be text
     if "tables" in formats:
         say("writing tables")
         _write_tables(study, folder, name, changes)

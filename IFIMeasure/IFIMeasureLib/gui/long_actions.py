@@ -11,6 +11,7 @@ import slicer
 import slicer.util
 from slicer.i18n import tr as _
 
+from ..files.system_errors import sentence_of
 from ..study.result import Progress
 from ..values import IFIMeasureError
 
@@ -42,8 +43,7 @@ class LongActions:
                 # what a person can mend is no error of the application: its log keeps those apart
                 slicer.util.warningDisplay(f"{title}\n\n{error}")
             except OSError as error:
-                where = f"{error.filename}: " if error.filename else ""
-                slicer.util.errorDisplay(f"{title}\n\n{where}{(error.strerror or str(error)).rstrip('.')}.")
+                slicer.util.errorDisplay(f"{title}\n\n{sentence_of(error)}.")
             except Cancelled:
                 self._on_stopped()
 

@@ -16,6 +16,7 @@ from ..anatomy.landmarks import (
     merge,
     position,
 )
+from ..images.grid import Grid
 from ..placement.following import FOLLOWED, follow
 from ..placement.placement import Placement
 from ..values import Array, IFIMeasureError, Side, point3
@@ -114,6 +115,30 @@ def refuse_upside_down(landmarks: dict[Side, LandmarkSet]) -> None:
                 raise IFIMeasureError(
                     f"{landmark_label(side, key)}: it lies {place[2] - head[2]:.0f} mm above the center of the femoral"
                     " head; place both again, or check the orientation in the header where head and feet are exchanged."
+                )
+
+
+_FARTHEST_MM = 1000.0
+"""How far a landmark may lie outside the segmentation: a condyle on slices of the knee does, nothing of a leg more."""
+
+
+def refuse_far(landmarks: dict[Side, LandmarkSet], grid: Grid) -> None:
+    """Refuse landmarks of a person that lie where nothing of this person can be.
+
+    :param grid: of the segmentation, RAS.
+    :raises IFIMeasureError: names the landmark and its distance.
+    """
+    low, high = grid.corners().min(axis=0), grid.corners().max(axis=0)
+    for side, points in landmarks.items():
+        for key in points:
+            place = position(points, key)
+            if place is None:
+                continue
+            away = float(np.abs(place - np.clip(place, low, high)).max())
+            if not away <= _FARTHEST_MM:
+                raise IFIMeasureError(
+                    f"{landmark_label(side, key)}: it lies {away / 1000.0:.3g} m outside the segmentation; it is of "
+                    "another study, or in another unit than millimeters: place it again."
                 )
 
 

@@ -29,7 +29,7 @@ from ..values import Array, IFIMeasureError, NotMeasurable, Side, iso_date
 from .bones import Bones
 from .contrast import contrast_notes
 from .muscle_of_hip import MadeMuscle, filled_muscle, found_muscle, muscle_corners_placed, numbers_of_hip
-from .placing import pelvis_frame, place_landmarks, refuse_other_side, refuse_upside_down, unplaced
+from .placing import pelvis_frame, place_landmarks, refuse_far, refuse_other_side, refuse_upside_down, unplaced
 from .provenance import FOUND_IN_IMAGE, MuscleOrigin, Provenance
 from .result import HipResult, Progress, StudyResult, refuse_without_trochanter
 from .same_place import place_notes, refuse_other_frame
@@ -175,6 +175,7 @@ class PreparedStudy:
         """
         say = progress or (lambda text: None)
         person = person or {}
+        refuse_far(person, self.segmentation.grid)
         placed = {side: place_landmarks(bones, person.get(side), fill, draft) for side, bones in self.bones.items()}
         final = {side: landmarks for side, (landmarks, _) in placed.items()}
         refuse_other_side(final, self._heads())

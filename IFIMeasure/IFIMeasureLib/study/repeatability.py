@@ -208,6 +208,11 @@ def read_repeatability(path: Path) -> dict[str, RepeatabilityRow]:
 
     :raises IFIMeasureError: where it is none.
     """
+    if not path.exists():
+        raise IFIMeasureError(
+            f"{path}: there is no such file, so this is no table of repeatability; give the one that "
+            "'ifimeasure repeatability' wrote."
+        )
     rows = read_csv(path)
     try:
         found = {}

@@ -26,6 +26,7 @@ from IFIMeasureLib.images.masks import Segmentation
 from IFIMeasureLib.mrml.open_scene import open_study_scene
 from IFIMeasureLib.synthetic.phantom import Phantom
 from IFIMeasureLib.synthetic.sample import sample_grid, write_sample_study
+from IFIMeasureLib.values import IFIMeasureError
 from robust.mutations import OUTCOMES, command, edited, edits, json_bytes, odd, odd_places, read, runs
 
 FORMATS = ("tables", "landmarks", "segmentation", "scene", "dicom")
@@ -320,3 +321,13 @@ def test_a_document_nested_as_deep_as_memory_allows_is_refused(sample, tmp_path)
             read("study.json", lambda key=key: from_document({**document, key: deep}, "study.json"))
     while deep:  # else its end would be as deep
         deep = deep.pop()  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("away", [1e4, 1e8, 1e300])
+def test_a_landmark_that_lies_far_from_every_bone_is_refused(sample, tmp_path, away):
+    document = json.loads((sample / "results" / "landmarks_left.mrk.json").read_text(encoding="utf-8"))
+    tip = next(p for p in document["markups"][0]["controlPoints"] if "lesser trochanter tip" in p["label"].lower())
+    tip.update(position=[away, 0.0, 0.0], description="")
+    (tmp_path / "points.mrk.json").write_text(json.dumps(document))
+    with pytest.raises(IFIMeasureError, match=r"trochanter tip: it lies .* m outside the segmentation; it is"):
+        api.measure(sample / "segmentation.seg.nrrd", side="left", landmarks=tmp_path / "points.mrk.json")
