@@ -196,6 +196,32 @@ def test_points_of_the_report_are_those_of_the_tables_in_the_series_own_frame(re
     assert str(pydicom.dcmread(results[0] / "segmentation.dcm", stop_before_pixels=True).SOPInstanceUID) in referenced
 
 
+def test_what_the_planes_leave_open_stands_in_the_report_on_either_side_of_the_value(results):
+    rows, found = measured(results[0]), []
+
+    def walk(item):
+        if item.get("ValueType") == "NUM":
+            beside = {
+                below.ConceptNameCodeSequence[0].CodeValue: below.MeasuredValueSequence[0]
+                for below in item.get("ContentSequence", [])
+                if below.ValueType == "NUM"
+            }
+            if beside:
+                found.append((float(item.MeasuredValueSequence[0].NumericValue), beside))
+        for below in item.get("ContentSequence", []):
+            walk(below)
+
+    walk(pydicom.dcmread(results[0] / "report.dcm"))
+    ranged = {float(row["value"]): row for row in rows.values() if row["plane_low_mm"]}
+    assert len(found) == len(ranged) >= 2
+    for value, beside in found:
+        row = next(row for known, row in ranged.items() if known == pytest.approx(value))
+        upper, lower = beside["371886008"], beside["371885007"]
+        assert value + float(upper.NumericValue) == pytest.approx(float(row["plane_high_mm"]))
+        assert value - float(lower.NumericValue) == pytest.approx(float(row["plane_low_mm"]))
+        assert {of.MeasurementUnitsCodeSequence[0].CodeValue for of in (upper, lower)} == {"mm"}
+
+
 def test_dcmqi_reads_the_segments_with_their_codes_and_volumes(results, tmp_path):
     folder = results[0]
     call = [
