@@ -52,12 +52,20 @@ def muscle_images(contrast: str, volume: Volume, second: Volume | None) -> Muscl
     :param second: it may lie on another grid; it is then sampled at the voxels of ``volume``, NaN where it ends.
     :raises IFIMeasureError: where there is no such contrast, or ``second`` is not asked for.
     """
-    if contrast not in CONTRASTS:
-        raise IFIMeasureError(f"contrast is {contrast!r}: it must be one of {', '.join(CONTRASTS)}.")
+    refuse_unknown_contrast(contrast)
     beside = None if second is None else _paired(contrast, volume, second)
     if contrast == "in-phase":
         return None if beside is None else MuscleImages.from_phases(volume.grid, volume.array, beside)
     return MuscleImages(volume.grid, **{contrast: volume.array}, fat=beside)
+
+
+def refuse_unknown_contrast(contrast: str) -> None:
+    """Refuse a word that is none of :data:`CONTRASTS`.
+
+    :raises IFIMeasureError: with those that there are.
+    """
+    if contrast not in CONTRASTS:
+        raise IFIMeasureError(f"contrast is {contrast!r}: it must be one of {', '.join(CONTRASTS)}.")
 
 
 def _paired(contrast: str, volume: Volume, second: Volume) -> Array:

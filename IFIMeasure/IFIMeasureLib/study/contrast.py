@@ -9,7 +9,7 @@ import numpy as np
 import scipy
 
 from ..images.masks import Volume
-from ..muscle.images import CONTRASTS
+from ..muscle.images import CONTRASTS, refuse_unknown_contrast
 from ..muscle.signal import two_means
 from ..values import Array, IFIMeasureError
 from .bones import Bones
@@ -55,6 +55,8 @@ def contrast_notes(volume: Volume, bones: Iterable[Bones]) -> list[str]:
     :param volume: its ``contrast`` is what was said, or empty.
     :raises IFIMeasureError: where DICOM or the image contradicts what was said; one sentence.
     """
+    if volume.contrast:
+        refuse_unknown_contrast(volume.contrast)
     told, by = told_by_dicom(volume.tags)
     bright = fat_is_bright(volume, bones)
     said = volume.contrast

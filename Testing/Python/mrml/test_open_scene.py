@@ -24,6 +24,8 @@ from IFIMeasureLib.anatomy.reference_values import Subject  # noqa: E402
 from IFIMeasureLib.files.markups import read_landmarks  # noqa: E402
 from IFIMeasureLib.files.results import read_study  # noqa: E402
 from IFIMeasureLib.images.masks import Mask, Segmentation, SegmentRef, Volume  # noqa: E402
+from IFIMeasureLib.measuring.definition import Kind  # noqa: E402
+from IFIMeasureLib.measuring.registry import measurement  # noqa: E402
 from IFIMeasureLib.mrml.open_scene import open_study_scene  # noqa: E402
 from IFIMeasureLib.mrml.scene import create_scene, read_scene, write_scene  # noqa: E402
 from IFIMeasureLib.mrml.segmentations import replace_voxels  # noqa: E402
@@ -169,8 +171,8 @@ def test_what_was_known_of_the_inputs_is_not_said_of_others(images):
     nodes.mapping = {"hamstring_left": ""}
     remapped = nodes.prepare(sides=LEFT).provenance
     assert remapped.inputs == known.inputs and "hamstring_left" not in remapped.structures
-    nodes.mapping, nodes.contrast = {}, "t2fs"
-    assert nodes.prepare(sides=LEFT).provenance == replace(known, contrast="t2fs")
+    nodes.mapping, nodes.contrast = {}, "in-phase"
+    assert nodes.prepare(sides=LEFT).provenance == replace(known, contrast="in-phase")
     copy = headless.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "another")
     copy.GetSegmentation().DeepCopy(nodes.segmentation.GetSegmentation())
     nodes.segmentation = copy
@@ -225,7 +227,10 @@ def test_a_scene_of_version_0_1_0_opens_with_everything():
     compared = 0
     for row in kept.measurements:
         if isinstance(row.result, Measured):
-            assert result.result(row.id, row.side).value == pytest.approx(row.result.value, abs=1e-6), row
+            # the right greater trochanter was moved by hand, and 0.1.0 left the muscle's corners where they were
+            moved = row.side is not Side.LEFT and measurement(row.id).kind is Kind.MUSCLE
+            wanted = pytest.approx(row.result.value, rel=0.15 if moved else 0.0, abs=1e-6)
+            assert result.result(row.id, row.side).value == wanted, row
             compared += 1
     assert compared > 40
 
