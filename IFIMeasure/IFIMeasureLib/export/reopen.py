@@ -162,6 +162,7 @@ def _opened(
     :param segments: file of the segmentation.
     """
     segmentation = read_segmentation(segments)
+    segmentation.grid = replace(segmentation.grid, across=saved.grid.across)
     provenance = Provenance.from_document(saved.provenance, where)
     volume, images = _images(where.parent, provenance, image, say)
     prepared = PreparedStudy(

@@ -80,7 +80,7 @@ class Series:
         affine[:3, 1] = self.column_direction * self.spacing_mm[0]
         affine[:3, 2] = (self.positions[-1] - self.positions[0]) / (len(self.positions) - 1)
         affine[:3, 3] = self.positions[0]
-        return Grid((self.columns, self.rows, len(self.positions)), np.asarray(LPS_TO_RAS @ affine))
+        return Grid((self.columns, self.rows, len(self.positions)), np.asarray(LPS_TO_RAS @ affine), 2)
 
     @property
     def label(self) -> str:
@@ -374,7 +374,7 @@ def read_series(series: Series) -> Volume:
         ) from None
     if stored is None:
         raise IFIMeasureError(f"{files[0].parent}: {series.label} is in color; a grayscale image is needed.")
-    array, turned = canonical(stored, grid.affine)
+    array, turned = canonical(stored, grid.affine, grid.across)
     check_grid(turned, files[0].parent)
     return Volume(array, turned, path=files[0].parent, tags=dict(series.tags), files=tuple(files))
 

@@ -61,7 +61,7 @@ def _volume(stored: StoredImage, path: Path, files: tuple[Path, ...]) -> Volume:
             f"{path}: the image has {len(stored.components)} values a voxel; a single three-dimensional scalar volume "
             "is needed."
         )
-    array, grid = canonical(stored.components[0], stored.affine)
+    array, grid = canonical(stored.components[0], stored.affine, stored.slice_axis)
     check_grid(grid, path)
     return Volume(array, grid, path, files=files)
 

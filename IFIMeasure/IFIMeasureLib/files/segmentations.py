@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..anatomy.structures import names_of_other_programs, structure_from_name
-from ..images.grid import LPS_TO_RAS, Grid, canonical, check_grid, refuse_shear
+from ..images.grid import LPS_TO_RAS, Grid, canonical, check_grid, refuse_shear, thick_axis
 from ..images.masks import Segmentation, SegmentRef, bounding_boxes
 from ..values import Array, IFIMeasureError
 from .dicom_files import is_dicom, refuse_damaged_dicom
@@ -68,12 +68,14 @@ def segmentation_of_image(image: Any, path: Path) -> Segmentation:
 def _of_stored(stored: StoredImage, path: Path) -> Segmentation:
     layers, affine = stored.components, stored.affine
     segments = slicer_segments(stored.keys, len(layers), path)
+    across = stored.slice_axis
     conversion = stored.keys.get("Segmentation_ConversionParameters", "")
     reference = re.search(r"Reference image geometry\|([^|]*)\|", conversion)
     if reference:
         window = in_reference_geometry(layers[0].shape, affine, reference[1])
         layers, affine = [window.fill(layer) for layer in layers], window.affine
-    return segmentation_of_layers(layers, affine, segments, path, stored.names)
+        across = acquired_axis(affine, reference[1])
+    return segmentation_of_layers(layers, affine, segments, path, stored.names, across)
 
 
 def segmentation_of_layers(
@@ -82,6 +84,7 @@ def segmentation_of_layers(
     segments: list[SegmentRef],
     path: Path,
     names: Mapping[int, str] | None = None,
+    across: int | None = None,
 ) -> Segmentation:
     """Return layers of label values, each (I, J, K), as a segmentation.
 
@@ -89,9 +92,10 @@ def segmentation_of_layers(
     :param segments: those that are known by name; where there are none, they are the values of the first layer.
     :param path: where the layers came from, for messages.
     :param names: of label values, as a header's table says them; used where no segments are known.
+    :param across: the axis across the acquired slices, where it is known.
     :raises IFIMeasureError: where the values are no labels, or the geometry is unusable.
     """
-    turned, grid = _turned(layers, affine, path)
+    turned, grid = _turned(layers, affine, path, across)
     turned = [_whole_numbers(layer, path) for layer in turned]
     if segments:
         boxes = {number: bounding_boxes(layer) for number, layer in enumerate(turned)}
@@ -127,9 +131,9 @@ def _whole_numbers(array: Array, path: Path) -> Array:
     return rounded.astype(np.uint16)
 
 
-def _turned(layers: list[Array], affine: Array, path: Path) -> tuple[list[Array], Grid]:
+def _turned(layers: list[Array], affine: Array, path: Path, across: int | None = None) -> tuple[list[Array], Grid]:
     """Layers (I, J, K) with their axes nearest to R, A, S, and their grid."""
-    turned = [canonical(layer, affine) for layer in layers]
+    turned = [canonical(layer, affine, across) for layer in layers]
     grid = turned[0][1] if turned else Grid((1, 1, 1), np.eye(4))
     check_grid(grid, path)
     return [view for view, _ in turned], grid
@@ -235,14 +239,11 @@ def in_reference_geometry(shape: tuple[int, ...], affine: Array, geometry: str) 
         extent, separated by semicolons.
     """
     unmoved = LayerWindow(np.zeros(3, int), np.array(shape), affine)
-    try:
-        numbers = [float(text) for text in geometry.split(";") if text.strip()]
-    except ValueError:
+    numbers = _geometry_numbers(geometry)
+    if numbers is None:
         return unmoved
-    if len(numbers) != 22 or not np.isfinite(numbers).all():
-        return unmoved
-    reference = np.array(numbers[:16]).reshape(4, 4)
-    extent = np.array(numbers[16:]).astype(int).reshape(3, 2)
+    reference = numbers[:16].reshape(4, 4)
+    extent = numbers[16:].astype(int).reshape(3, 2)
     if not np.allclose(reference[:3, :3], affine[:3, :3], atol=1e-3) or abs(np.linalg.det(reference[:3, :3])) < 1e-12:
         return unmoved
     offset = np.linalg.solve(reference[:3, :3], affine[:3, 3] - reference[:3, 3]) - extent[:, 0]
@@ -255,6 +256,36 @@ def in_reference_geometry(shape: tuple[int, ...], affine: Array, geometry: str) 
     moved = (reference if exact else affine).copy()
     moved[:3, 3] = reference[:3, 3] + reference[:3, :3] @ extent[:, 0]
     return LayerWindow(start, size, moved)
+
+
+def _geometry_numbers(geometry: str) -> Array | None:
+    """The numbers (22,) of Slicer's text of a geometry; None where it is none."""
+    try:
+        numbers = np.array([float(text) for text in geometry.split(";") if text.strip()])
+    except ValueError:
+        return None
+    return numbers if len(numbers) == 22 and np.abs(numbers).max() < 1e9 else None  # NaN is not, either
+
+
+def acquired_axis(affine: Array, geometry: str) -> int | None:
+    """Return the axis of layers that runs across the slices of the image they were segmented on.
+
+    That is the image's third in 3D Slicer, but where another one shows thick slices.
+
+    :param affine: (4, 4) of the layers, indices to RAS millimeter.
+    :param geometry: as in :func:`in_reference_geometry`.
+    """
+    numbers = _geometry_numbers(geometry)
+    if numbers is None:
+        return None
+    columns = numbers[:16].reshape(4, 4)[:3, :3]
+    spacing = np.linalg.norm(columns, axis=0)
+    if spacing.min() < 1e-9:
+        return None
+    thick = thick_axis(spacing)
+    direction = columns[:, 2 if thick is None else thick]
+    unit = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    return int(np.argmax(np.abs(direction @ unit)))
 
 
 def _present_values(boxes: list[Any], path: Path) -> list[int]:
@@ -295,7 +326,7 @@ def _read_dicom_seg(path: Path) -> Segmentation:
             packed.add(name, np.asarray(volume.array) > 0, int(number))
     except (RuntimeError, ValueError, AttributeError, KeyError, TypeError) as error:
         raise IFIMeasureError(f"{path}: this DICOM segmentation cannot be read ({_first_sentence(error)}).") from None
-    turned, grid = _turned(packed.layers, LPS_TO_RAS @ affine_lps, path)
+    turned, grid = _turned(packed.layers, LPS_TO_RAS @ affine_lps, path, across=0)  # frames are its first axis
     whole = grid_of(dataset)
     if whole is not None:
         turned, grid = _put_back(turned, grid, whole)

@@ -52,7 +52,7 @@ class SideFrame:
         affine_side[:3, 3] = affine_side[:3, 3] + affine_side[:3, 0] * last
         affine_side[:3, 0] = -affine_side[:3, 0]
         cut_side = frozenset((axis, -end if axis == 0 else end) for axis, end in mask_ras.cut)
-        return Mask(np.flip(mask_ras.array, 0), Grid(mask_ras.grid.shape, affine_side), cut_side)
+        return Mask(np.flip(mask_ras.array, 0), Grid(mask_ras.grid.shape, affine_side, mask_ras.grid.across), cut_side)
 
     # The mirror is its own inverse: either way it is the same arithmetic, and the names above say which way it is.
 
@@ -62,4 +62,4 @@ class SideFrame:
     def _mirrored_grid(self, grid: Grid) -> Grid:
         affine = grid.affine.copy()
         affine[0] = affine[0] * self.side.lateral_sign
-        return Grid(grid.shape, affine)
+        return Grid(grid.shape, affine, grid.across)

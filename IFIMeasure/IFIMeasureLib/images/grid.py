@@ -19,16 +19,20 @@ MOST_SHEAR = 2e-3
 
 @dataclass(frozen=True)
 class Grid:
-    """Where voxels lie: ``affine`` (4, 4) maps the indices (i, j, k) of voxel centers to RAS millimeter."""
+    """Where voxels lie: ``affine`` (4, 4) maps the indices (i, j, k) of voxel centers to RAS millimeter.
+
+    :param across: the axis across the acquired slices, where a file says it.
+    """
 
     shape: tuple[int, int, int]
     affine: Array
+    across: int | None = None
 
     @classmethod
-    def of(cls, shape: Iterable[int], affine: Array) -> Grid:
+    def of(cls, shape: Iterable[int], affine: Array, across: int | None = None) -> Grid:
         """Return a grid of as many voxels as an array's shape (I, J, K) says."""
         i, j, k = (int(n) for n in shape)
-        return cls((i, j, k), affine)
+        return cls((i, j, k), affine, across)
 
     @classmethod
     def covering(cls, low: Array, high: Array, step_mm: float) -> Grid:
@@ -79,9 +83,11 @@ class Grid:
 
     @property
     def slice_axis(self) -> int:
-        """The axis across the acquired slices: the one of the largest spacing; the third where they are equal."""
-        spacing = self.spacing
-        return int(np.argmax(spacing)) if spacing.max() > 1.05 * spacing.min() else 2
+        """The axis across the acquired slices: as the file says, else that of thick slices, else the third (axial)."""
+        if self.across is not None:
+            return self.across
+        thick = thick_axis(self.spacing)
+        return 2 if thick is None else thick
 
     @property
     def plane_name(self) -> str:
@@ -95,7 +101,7 @@ class Grid:
         """Return the grid of ``array[box]``."""
         affine = self.affine.copy()
         affine[:3, 3] = self.to_ras(np.array([s.start for s in box], dtype=float))
-        return Grid.of([s.stop - s.start for s in box], affine)
+        return Grid.of([s.stop - s.start for s in box], affine, self.across)
 
     def difference(self, other: Grid) -> str:
         """Say in words how another grid differs from this one; empty where they agree to 0.01 mm."""
@@ -140,11 +146,25 @@ def axis_codes(affine: Array) -> str:
     return "".join(codes)
 
 
-def canonical(array: Array, affine: Array) -> tuple[Array, Grid]:
+def thick_axis(spacing: Array) -> int | None:
+    """Return the axis across thick slices, or None where the distances of voxels (3,) show none.
+
+    It is the one whose distance is larger than two that are equal, or by half than both.
+
+    >>> thick_axis(np.array([4.0, 0.8, 0.8])), thick_axis(np.array([0.9, 0.9, 0.6]))
+    (0, None)
+    """
+    small, middle, large = np.sort(spacing)
+    thick = large > 1.5 * middle or (large > 1.05 * middle and middle <= 1.05 * small)
+    return int(np.argmax(spacing)) if thick else None
+
+
+def canonical(array: Array, affine: Array, across: int | None = None) -> tuple[Array, Grid]:
     """Turn and flip an array's axes (a view) so that i, j, k run nearest to R, A and S.
 
     :param array: (I, J, K).
     :param affine: (4, 4) indices to RAS millimeter.
+    :param across: the axis of the array across the acquired slices, where it is known.
     :returns: the view, and its grid.
     """
     best = _nearest_order(affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0))
@@ -157,7 +177,7 @@ def canonical(array: Array, affine: Array) -> tuple[Array, Grid]:
             matrix[:3, 3] = matrix[:3, 3] + matrix[:3, axis] * (turned.shape[axis] - 1)
             matrix[:3, axis] = -matrix[:3, axis]
             turned = np.flip(turned, axis)
-    return turned, Grid.of(turned.shape, matrix)
+    return turned, Grid.of(turned.shape, matrix, None if across is None else best.index(across))
 
 
 def shear(affine: Array) -> float:

@@ -208,4 +208,4 @@ def block_mean(array: Array, grid: Grid, factors: Array) -> tuple[Array, Grid]:
     affine = grid.affine.copy()
     affine[:3, 3] = grid.to_ras(np.array([-p[0] + (f - 1) / 2 for p, f in zip(pads, factors)]))
     affine[:3, :3] = affine[:3, :3] * factors
-    return mean, Grid.of(mean.shape, affine)
+    return mean, Grid.of(mean.shape, affine, grid.across)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ..anatomy.structures import Structure, definitions, parse_structure
-from ..images.grid import Grid
 from ..images.masks import Segmentation, SegmentRef, Volume
 from ..muscle.images import muscle_images
 from ..study.prepared import PreparedStudy
@@ -135,7 +134,7 @@ def image_of(study: StudyRecord) -> Volume | None:
     measured = study.measured_affine
     if measured is None or not np.allclose(volume.grid.affine, measured, rtol=0.0, atol=1e-9):
         return volume
-    return replace(volume, grid=Grid(volume.grid.shape, measured))
+    return replace(volume, grid=replace(volume.grid, affine=measured))
 
 
 def _provenance(study: StudyRecord, fresh: Provenance) -> tuple[Provenance, list[str]]:

@@ -12,7 +12,7 @@ from vtkmodules.util.numpy_support import vtk_to_numpy
 
 from ..anatomy.structures import SIDE_CODES, Structure, definitions
 from ..anatomy.terminology import TERMINOLOGY_NAME
-from ..files.segmentations import LayerWindow, in_reference_geometry
+from ..files.segmentations import LayerWindow, acquired_axis, in_reference_geometry
 from ..images.grid import Grid, canonical, check_grid
 from ..images.masks import Mask, Segmentation, SegmentRef
 from ..study.result import StudyResult
@@ -21,6 +21,7 @@ from .matrices import image_affine, rigid_or_scaling_world, vtk_matrix
 from .volumes import image_data
 
 _LABELS = "Binary labelmap"
+_GEOMETRY = "Reference image geometry"
 
 
 def _oriented(array: Array, grid: Grid) -> Any:
@@ -163,10 +164,11 @@ def read_segmentation_node(node: Any) -> tuple[Segmentation, list[str]]:
             "or choose another segmentation."
         )
     layers, affine = _common_layers([images[n] for n in filled], segmentation)
+    across = acquired_axis(affine, segmentation.GetConversionParameter(_GEOMETRY) or "")
     turned = []
     grid = Grid((1, 1, 1), np.eye(4))
     for array in layers:
-        view, grid = canonical(array, world @ affine)
+        view, grid = canonical(array, world @ affine, across)
         turned.append(view)
     check_grid(grid, node.GetName())
     refs = []
@@ -201,9 +203,7 @@ def _common_layers(images: list[Any], segmentation: Any) -> tuple[list[Array], A
     size = extent[:, 1] - extent[:, 0] + 1
     affine = affine.copy()
     affine[:3, 3] = (affine @ [*extent[:, 0], 1.0])[:3]
-    window = in_reference_geometry(
-        tuple(size), affine, segmentation.GetConversionParameter("Reference image geometry") or ""
-    )
+    window = in_reference_geometry(tuple(size), affine, segmentation.GetConversionParameter(_GEOMETRY) or "")
     layers = []
     for layer in images:
         image = layer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast, get_args
 
 import numpy as np
@@ -19,7 +20,6 @@ from ..anatomy.structures import (
     parse_structure,
     structure_from_name,
 )
-from ..images.grid import Grid
 from ..images.masks import Mask
 from ..study.provenance import FOUND_IN_IMAGE, MuscleOrigin
 from ..values import Side
@@ -84,7 +84,7 @@ def write_muscle(study: StudyRecord, side: Side, mask: Mask, origin: MuscleOrigi
     """
     node = study.segmentation
     into_node = np.linalg.inv(world_matrix(node))
-    own = Mask(mask.array, Grid(mask.grid.shape, into_node @ mask.grid.affine), mask.cut)
+    own = Mask(mask.array, replace(mask.grid, affine=into_node @ mask.grid.affine), mask.cut)
     wanted = Structure("quadratus_femoris", side).name
     known = next((key for key, name in structures_of(study).items() if name == wanted), None)
     if origin in FOUND_IN_IMAGE:

@@ -9,7 +9,7 @@ import numpy as np
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from vtkmodules.vtkCommonDataModel import vtkImageData
 
-from ..images.grid import canonical, check_grid
+from ..images.grid import canonical, check_grid, thick_axis
 from ..images.masks import Volume
 from ..present.picture import gray_levels
 from ..values import Array, IFIMeasureError
@@ -57,8 +57,11 @@ def read_volume_node(node: Any) -> Volume:
             f"{node.GetName()}: the volume has {scalars.GetNumberOfComponents()} values a voxel; "
             "a scalar volume is needed."
         )
+    thick = thick_axis(np.array(node.GetSpacing()))
     array, grid = canonical(
-        vtk_to_numpy(scalars).reshape(image.GetDimensions()[::-1]).T, rigid_or_scaling_world(node) @ ijk_to_ras(node)
+        vtk_to_numpy(scalars).reshape(image.GetDimensions()[::-1]).T,
+        rigid_or_scaling_world(node) @ ijk_to_ras(node),
+        2 if thick is None else thick,  # slices are the third axis in 3D Slicer
     )
     check_grid(grid, node.GetName())
     return Volume(array, grid, Path(node.GetName() or "volume"))

@@ -25,7 +25,7 @@ from ..files.given import (
 )
 from ..files.labels import read_label_mapping
 from ..images.grid import Grid
-from ..images.masks import Volume
+from ..images.masks import Segmentation, Volume
 from ..muscle.images import CONTRASTS, MuscleImages, muscle_images
 from ..muscle.strokes import Strokes, read_strokes
 from ..values import IFIMeasureError, Side
@@ -96,6 +96,7 @@ def measured(asked: Asked, say: Progress, muscle: bool) -> tuple[StudyResult, Pr
     say("reading the segmentation")
     segmentation = given_segmentation(asked.segmentation, mapping or ())
     volume, chosen = _volume(asked, segmentation.grid, say)
+    _tell_slices(segmentation, volume)
     structures = resolve_structures(segmentation, mapping, extra)
     provenance = Provenance.of(segmentation, structures, volume, options)
     told: list[str] = []
@@ -130,6 +131,13 @@ def _volume(asked: Asked, match: Grid, say: Progress) -> tuple[Volume | None, st
     say("reading the image")
     volume, chosen = given_volume(asked.image, "image", match, asked.series, say)
     return replace(volume, contrast=asked.contrast or ""), chosen
+
+
+def _tell_slices(segmentation: Segmentation, volume: Volume | None) -> None:
+    """Let a label map whose file does not say where its slices are know it from the image it lies on."""
+    grid = segmentation.grid
+    if volume is not None and grid.across is None and not grid.difference(volume.grid):
+        segmentation.grid = replace(grid, across=volume.grid.across)
 
 
 def _segment(
