@@ -18,7 +18,8 @@ from ..anatomy.structures import names_of_other_programs, structure_from_name
 from ..images.grid import LPS_TO_RAS, Grid, canonical, check_grid, refuse_shear, thick_axis
 from ..images.masks import Segmentation, SegmentRef, bounding_boxes
 from ..values import Array, IFIMeasureError
-from .dicom_files import is_dicom, refuse_damaged_dicom
+from .coded_segments import name_in_dicom
+from .dicom_files import FOREIGN_ERRORS, error_text, is_dicom, refuse_damaged_dicom
 from .dicom_study import grid_of
 from .images import StoredImage, read_image, stored_image
 from .slicer_segments import refuse_contradiction, slicer_segments
@@ -27,6 +28,8 @@ _IMAGE_FILES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
 
 _SEGMENTATION_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 """SOP classes of DICOM segmentations: of voxels, and as a label map."""
+
+_STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
 
 _MOST_LABELS = 400
 _LARGEST_LABEL = 65535
@@ -45,7 +48,7 @@ def read_segmentation(path: Path, names: Collection[str] = ()) -> Segmentation:
     :raises IFIMeasureError: where there is no such file or it is no segmentation.
     """
     if path.is_dir():
-        files = sorted(p for p in path.iterdir() if p.is_file())
+        files = sorted(p for p in path.iterdir() if p.is_file() and not _of_the_desktop(p))
         if len(files) != 1:
             return _read_masks(path, files, names)
         path = files[0]
@@ -169,6 +172,11 @@ def _read_masks(folder: Path, files: list[Path], names: Collection[str]) -> Segm
             " give another one."
         )
     return Segmentation(packed.layers, grid, packed.segments, folder, named=True, files=tuple(known.values()))
+
+
+def _of_the_desktop(file: Path) -> bool:
+    """Whether a file is one that macOS (``._name``, ``.DS_Store``) or Windows puts beside others."""
+    return file.name.startswith(".") or file.name.lower() in ("thumbs.db", "desktop.ini")
 
 
 def _stem(file: Path) -> str:
@@ -304,34 +312,53 @@ def _read_dicom_seg(path: Path) -> Segmentation:
     import pydicom
 
     refuse_damaged_dicom(path)
-    dataset = pydicom.dcmread(path, stop_before_pixels=True)
-    if dataset.get("SOPClassUID") not in _SEGMENTATION_CLASSES:
-        raise IFIMeasureError(
-            f"{path}: this DICOM file is {dataset.get('Modality', 'of no modality')}, not a segmentation (SEG)."
-        )
-    packed = _PackedLayers(np.uint16)
-    affine_lps = np.eye(4)
     try:
+        dataset = pydicom.dcmread(path, stop_before_pixels=True)
+        _refuse_no_segmentation(dataset, path)
         source = highdicom.seg.segread(path)
+        packed, notes = _PackedLayers(np.uint16), []
+        affine_lps = np.eye(4)
         for number in source.segment_numbers:
-            volume = source.get_volume(
-                segment_numbers=[number],
-                combine_segments=True,
-                relabel=True,
-                dtype=np.uint8,
-                allow_missing_positions=True,
-            )
-            affine_lps = np.asarray(volume.affine)
-            name = str(source.get_segment_description(number).SegmentLabel)
-            packed.add(name, np.asarray(volume.array) > 0, int(number))
-    except (RuntimeError, ValueError, AttributeError, KeyError, TypeError) as error:
-        raise IFIMeasureError(f"{path}: this DICOM segmentation cannot be read ({_first_sentence(error)}).") from None
+            mask, affine_lps, soft = _mask_of_segment(source, int(number))
+            name = name_in_dicom(source.get_segment_description(number))
+            packed.add(name, mask, int(number))
+            if soft:
+                notes.append(f"the segment {name} holds probabilities and was taken from one half on")
+    except FOREIGN_ERRORS as error:
+        if isinstance(error, IFIMeasureError):
+            raise
+        raise IFIMeasureError(f"{path}: this DICOM segmentation cannot be read ({error_text(error)}).") from None
     turned, grid = _turned(packed.layers, LPS_TO_RAS @ affine_lps, path, across=0)  # frames are its first axis
     whole = grid_of(dataset)
     if whole is not None:
         turned, grid = _put_back(turned, grid, whole)
     frame = str(dataset.get("FrameOfReferenceUID") or "")
-    return Segmentation(turned, grid, packed.segments, path, named=True, frame_of_reference=frame)
+    return Segmentation(turned, grid, packed.segments, path, named=True, notes=notes, frame_of_reference=frame)
+
+
+def _refuse_no_segmentation(dataset: Any, path: Path) -> None:
+    kind = str(dataset.get("SOPClassUID", ""))
+    if kind == _STRUCTURE_SET:
+        raise IFIMeasureError(
+            f"{path}: these are contours of radiotherapy (RTSTRUCT); convert them into a segmentation first, with 3D "
+            "Slicer (extension SlicerRT: load both, export the segmentation as .seg.nrrd) or with plastimatch (convert "
+            "--input … --referenced-ct … --output-prefix …)."
+        )
+    if kind not in _SEGMENTATION_CLASSES:
+        raise IFIMeasureError(
+            f"{path}: this DICOM file is {dataset.get('Modality', 'of no modality')}, not a segmentation (SEG)."
+        )
+
+
+def _mask_of_segment(source: Any, number: int) -> tuple[Array, Array, bool]:
+    """One segment as mask (frames, rows, columns), its affine to LPS, and whether it holds probabilities."""
+    asked = {"segment_numbers": [number], "allow_missing_positions": True}
+    if source.SegmentationType == "FRACTIONAL":
+        volume = source.get_volume(**asked, combine_segments=False, rescale_fractional=True, dtype=np.float32)
+        values = np.asarray(volume.array).reshape(volume.array.shape[:3])
+        return values >= 0.5, np.asarray(volume.affine), bool(((values > 0.0) & (values < 1.0)).any())
+    volume = source.get_volume(**asked, combine_segments=True, relabel=True, dtype=np.uint8)
+    return np.asarray(volume.array) > 0, np.asarray(volume.affine), False
 
 
 def _put_back(layers: list[Array], grid: Grid, whole: Grid) -> tuple[list[Array], Grid]:
@@ -346,7 +373,3 @@ def _put_back(layers: list[Array], grid: Grid, whole: Grid) -> tuple[list[Array]
         return layers, grid
     window = LayerWindow(start, np.array(whole.shape), whole.affine)
     return [window.fill(layer) for layer in layers], whole
-
-
-def _first_sentence(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__

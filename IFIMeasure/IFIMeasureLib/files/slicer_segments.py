@@ -9,6 +9,7 @@ from typing import Any
 
 from ..images.masks import SegmentRef
 from ..values import IFIMeasureError
+from .coded_segments import name_in_slicer
 from .intact import damaged
 
 _ALIKE = ("ID", "Name", "LabelValue", "Layer")
@@ -49,7 +50,7 @@ def _segment(of: Mapping[str, str], number: int, layers: int, segments: int, pat
             f"{path}: the segment {name} lies in layer {layer} by the header, and layers 0 to {layers - 1} are there; "
             "save the segmentation again from 3D Slicer."
         )
-    return SegmentRef(name, layer, value)
+    return SegmentRef(name_in_slicer(name, of.get("Tags", "")), layer, value)
 
 
 def _is_flipped(one: str, other: str) -> bool:

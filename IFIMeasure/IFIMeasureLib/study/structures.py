@@ -73,20 +73,20 @@ def masks_by_side(
 
     Those that join both sides are split; stray islands are left out (:func:`.without_islands`).
 
-    :raises IFIMeasureError: where a segment is empty, or its side cannot be told.
+    :raises IFIMeasureError: where every hip bone or femur is empty, or a side cannot be told.
     """
     result: dict[Side, dict[str, Mask]] = {side: {} for side in Side}
     joint: dict[str, Mask] = {}
+    notes: list[str] = []
     for structure, refs in structures.items():
         if not definitions()[structure.id].sided:
             continue
         mask = segmentation.mask(refs)
         if mask is None:
-            names = ", ".join(ref.name for ref in refs)
-            raise IFIMeasureError(
-                f"{segmentation.path}: the segment of {structure.name} ({names}) is empty;"
-                " segment it or leave it out of the mapping."
-            )
+            if refs:
+                names = ", ".join(ref.name for ref in refs)
+                notes.append(f"the segment of {structure.name} ({names}) is empty and counts as absent")
+            continue
         if structure.side is None:
             joint[structure.id] = mask
         else:
@@ -94,7 +94,12 @@ def masks_by_side(
     for key in sorted(joint, key=lambda name: name != "femur"):  # femora first: they give the midplane
         for side, part in _split(key, joint[key], result).items():
             result[side][key] = part
-    notes = []
+    for key in ("hip", "femur"):
+        if not any(key in masks for masks in result.values()):
+            raise IFIMeasureError(
+                f"{segmentation.path}: every segment of the {definitions()[key].title.lower()} is empty;"
+                " segment it, or give another segmentation."
+            )
     for side, masks in result.items():
         for key in masks:
             masks[key], told = without_islands(key, side, masks[key])
