@@ -75,7 +75,8 @@ def add_study(command: argparse.ArgumentParser, image_needed: bool) -> None:
     command.add_argument(
         "--labels",
         metavar="MAPPING",
-        help="which label is what: a preset (totalsegmentator, totalsegmentator_mr, totalsegmentator_v1, musclemap, "
+        help="which label is what: a preset (totalsegmentator, totalsegmentator_mr, totalsegmentator_mr_56, "
+        "totalsegmentator_v1, musclemap, "
         'bodyparts3d), a JSON file, or JSON such as \'{"1": "hip_right"}\'',
     )
     command.add_argument(
@@ -84,7 +85,7 @@ def add_study(command: argparse.ArgumentParser, image_needed: bool) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="Slicer markups (.mrk.json) with points placed by a person; they win; repeatable",
+        help="Slicer markups (.mrk.json, .fcsv) with points placed by a person; they win; repeatable",
     )
     command.add_argument(
         "--side", choices=("left", "right", "both"), default="both", help="side to measure (default: both)"

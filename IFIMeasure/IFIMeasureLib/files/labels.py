@@ -11,6 +11,7 @@ from typing import Any
 from ..anatomy.structures import Structure, parse_structure
 from ..resources import read_json
 from ..values import IFIMeasureError
+from .intact import read_text
 
 
 def preset_names() -> list[str]:
@@ -56,13 +57,13 @@ def _mapping_text(labels: str) -> tuple[str, str]:
             "JSON.",
             argument="labels",
         )
-    return path.name, path.read_text(encoding="utf-8-sig", errors="replace")
+    return path.name, read_text(path)
 
 
 def _parsed(text: str, where: str) -> Mapping[Any, Any]:
     try:
         raw = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise IFIMeasureError(
             f'{where} is not valid JSON ({error}); write it as {{"1": "hip_right", …}}.', argument="labels"
         ) from None

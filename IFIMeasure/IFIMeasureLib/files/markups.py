@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import re
@@ -23,6 +24,7 @@ from ..anatomy.landmarks import (
     parse_label,
 )
 from ..values import IFIMeasureError, Side, point3
+from .intact import read_text
 
 SAME_PLACE_MM = 0.002
 """A point no farther than this, along each axis, from where the program put it still lies there: files round."""
@@ -145,7 +147,7 @@ _STATUSES = [status.value for status in LandmarkStatus]
 
 
 def read_markups(path: Path, what: str, wanted: Callable[[str, str], bool]) -> list[MarkupsPoint]:
-    """Read the control points of a Slicer markups file (``.mrk.json``).
+    """Read the control points of a Slicer markups file (``.mrk.json``, or ``.fcsv`` of older versions).
 
     :param what: what it holds, for messages (``landmarks``).
     :param wanted: of the list's name and the point's label, whether the point matters; others are left alone, whatever
@@ -154,11 +156,12 @@ def read_markups(path: Path, what: str, wanted: Callable[[str, str], bool]) -> l
     """
     if not path.exists():
         raise IFIMeasureError(f"{path}: there is no such file of {what}.")
+    text = read_text(path)
     try:
-        markups = json.loads(path.read_text(encoding="utf-8-sig"))["markups"]
+        markups = _fcsv(text, path.stem) if text.startswith("# Markups fiducial file") else json.loads(text)["markups"]
         points = [(node, point) for node in markups for point in node.get("controlPoints", [])]
         named = [(node, point, str(node.get("name", "")), str(point.get("label", ""))) for node, point in points]
-    except (ValueError, KeyError, TypeError, AttributeError, OSError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, csv.Error):
         raise IFIMeasureError(
             f"{path}: this is not a Slicer markups file; save the {what} from Slicer as .mrk.json."
         ) from None
@@ -186,6 +189,27 @@ def read_markups(path: Path, what: str, wanted: Callable[[str, str], bool]) -> l
     return found
 
 
+_FCSV_COLUMNS = "id,x,y,z,ow,ox,oy,oz,vis,sel,lock,label,desc,associatedNodeID"
+
+
+def _fcsv(text: str, name: str) -> list[dict[str, Any]]:
+    """The points of a file of Slicer's older format, as the newer one has them; millimeters."""
+    system, columns = "LPS", _FCSV_COLUMNS
+    rows = []
+    for line in text.splitlines():
+        key, _, value = line.lstrip("# ").partition("=")
+        if line.startswith("#"):
+            system = value.strip() if key.strip() == "CoordinateSystem" else system
+            columns = value.strip() if key.strip() == "columns" else columns
+        elif line.strip():
+            rows.append(line)
+    points = []
+    for row in csv.DictReader(rows, fieldnames=columns.split(",")):
+        label, description = str(row.get("label") or ""), str(row.get("desc") or "")
+        points.append({"label": label, "description": description, "position": [row.get(axis) for axis in "xyz"]})
+    return [{"name": name, "coordinateSystem": system, "controlPoints": points}]
+
+
 def _position_ras_mm(written: Any, system: str) -> tuple[float, float, float] | None:
     """A position of a file in RAS; None where it is not three finite numbers. Slicer 4.10 wrote RAS, later ones LPS."""
     try:
@@ -195,7 +219,7 @@ def _position_ras_mm(written: Any, system: str) -> tuple[float, float, float] | 
     if len(values) != 3 or not all(math.isfinite(v) for v in values):
         return None
     x, y, z = values
-    return (x, y, z) if system in ("RAS", "0") else (-x, -y, z)
+    return (x, y, z) if system.upper() in ("RAS", "0") else (-x, -y, z)
 
 
 def read_landmarks(path: Path) -> dict[Side, LandmarkSet]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..files.texts import read_csv
+from ..files.tables import read_table
 from ..measuring.registry import MEASUREMENTS
 from ..values import Array, IFIMeasureError
 
@@ -65,13 +65,13 @@ class RepeatabilityRow:
 def given_repeats(table: Any) -> dict[str, list[list[float]]]:
     """Return repeated measurements: a row each, with ``subject``, ``measurement``, ``value`` and perhaps ``side``.
 
-    :param table: path of a CSV file, a pandas DataFrame, or rows as mappings.
+    :param table: path of a CSV or Excel file, a pandas DataFrame, or rows as mappings.
     :returns: by measurement, the values of each person (or hip) in the order of the rows.
     :raises IFIMeasureError: where it is no such table, or a value is no finite number; names the row.
     """
     if isinstance(table, (str, os.PathLike)):
         path = Path(table)
-        return _by_measurement(read_csv(path), str(path), "line", 2)
+        return _by_measurement(read_table(path, ("value",)), str(path), "line", 2)
     given = table.to_dict("records") if hasattr(table, "to_dict") else table
     rows = list(given) if isinstance(given, Iterable) else [given]
     if not all(isinstance(row, Mapping) for row in rows):
@@ -213,13 +213,12 @@ def read_repeatability(path: Path) -> dict[str, RepeatabilityRow]:
             f"{path}: there is no such file, so this is no table of repeatability; give the one that "
             "'ifimeasure repeatability' wrote."
         )
-    rows = read_csv(path)
+    numbers = ("mean", "wsd", "bias", "agreement_low", "agreement_high")
+    rows = read_table(path, (*numbers, "wcv_percent"))
     try:
         found = {}
         for row in rows:
-            mean, wsd, bias, low, high = (
-                float(row[key]) for key in ("mean", "wsd", "bias", "agreement_low", "agreement_high")
-            )
+            mean, wsd, bias, low, high = (float(row[key]) for key in numbers)
             found[row["measurement"]] = RepeatabilityRow(
                 measurement=row["measurement"],
                 unit=row["unit"],

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..anatomy.structures import Structure, definitions, structure_from_name
 from ..images.frames import SideFrame
+from ..images.hollow import without_hollow
 from ..images.masks import Mask, Segmentation, SegmentRef, cropped
 from ..values import Array, IFIMeasureError, Side
 from .pieces import without_islands
@@ -71,7 +72,8 @@ def masks_by_side(
 ) -> tuple[dict[Side, dict[str, Mask]], list[str]]:
     """Return the structures of each side, by id, RAS, and what a reader must know of them.
 
-    Those that join both sides are split; stray islands are left out (:func:`.without_islands`).
+    Those that join both sides are split, bones drawn as a shell are filled, and stray islands are left out
+    (:func:`.without_islands`).
 
     :raises IFIMeasureError: where every hip bone or femur is empty, or a side cannot be told.
     """
@@ -100,11 +102,22 @@ def masks_by_side(
                 f"{segmentation.path}: every segment of the {definitions()[key].title.lower()} is empty;"
                 " segment it, or give another segmentation."
             )
-    for side, masks in result.items():
+    return result, [*notes, *_mended(result)]
+
+
+def _mended(masks_of: dict[Side, dict[str, Mask]]) -> list[str]:
+    """Fill bones that are drawn as a shell and leave stray islands out; returns what a reader must know of that."""
+    notes = []
+    for side, masks in masks_of.items():
         for key in masks:
+            solid = without_hollow(masks[key]) if definitions()[key].bone else None
+            if solid is not None:
+                masks[key] = solid
+                name = f"{side.value} {definitions()[key].title.lower()}"
+                notes.append(f"{name}: its cortex alone is drawn, so it was filled; look whether its outline is closed")
             masks[key], told = without_islands(key, side, masks[key])
             notes += told
-    return result, notes
+    return notes
 
 
 def _split(key: str, mask: Mask, known: dict[Side, dict[str, Mask]]) -> dict[Side, Mask]:
@@ -181,7 +194,10 @@ def check_sides(masks: dict[Side, dict[str, Mask]], path: object) -> None:
 
     :raises IFIMeasureError: says what lies where.
     """
-    advice = "check the mapping, or the orientation in the file's header."
+    advice = (
+        "check the mapping (versions 2.3 and 2.4 of TotalSegmentator number total_mr otherwise: preset "
+        "totalsegmentator_mr_56), or the orientation in the file's header."
+    )
     for key in ("femur", "hip"):
         right, left = masks[Side.RIGHT].get(key), masks[Side.LEFT].get(key)
         if right is None or left is None:
