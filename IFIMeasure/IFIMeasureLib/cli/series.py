@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     for s in found:
         spacing = f"{s.spacing_mm[1]:.3g} x {s.spacing_mm[0]:.3g} x {s.step_mm:.3g}" if s.spacing_mm[0] else "?"
         what = (s.number, s.description or "-", s.modality, s.plane, spacing, str(len(s.slices)))
-        rows.append((*what, anatomy(s), s.problem or _gap_note(s)))
+        rows.append((*what, anatomy(s), s.problem or "; ".join(filter(None, [*s.notes, _gap_note(s)]))))
     print_table(rows)
     choice = choose_series(found)
     if choice.series is None:

@@ -23,6 +23,9 @@ FOREIGN_ERRORS = (
 )
 """What the libraries that read DICOM raise of damaged files."""
 
+SEGMENTATION_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
+"""SOP classes of DICOM segmentations: of voxels, and as a label map."""
+
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _BIG_ENDIAN = "1.2.840.10008.1.2.2"
 _IMPLICIT = "1.2.840.10008.1.2"
@@ -206,7 +209,7 @@ def _problem_of_pixels(dataset: Any, stream: BinaryIO) -> str:
     head = stream.read(12)
     if len(head) < 12:
         return "its pixels are missing" if _should_have_pixels(dataset) else ""
-    explicit = head[4:6] in (b"OW", b"OB")
+    explicit = head[4:6] in (b"OW", b"OB", b"UN")
     length = struct.unpack(order + "I", head[8:12] if explicit else head[4:8])[0]
     if not explicit:
         stream.seek(-4, io.SEEK_CUR)
@@ -242,12 +245,14 @@ def _problem_of_length(stream: BinaryIO, length: int, needed: int, frame: int) -
 
 
 def _should_have_pixels(dataset: Any) -> bool:
-    """Whether it is of a kind that has pixels (or nothing of it says that it is not)."""
+    """Whether it is of a kind that has pixels: an image or a segmentation, or where nothing says it, one with rows."""
     from pydicom.uid import UID
 
     said = dataset.get("SOPClassUID") or getattr(dataset, "file_meta", {}).get("MediaStorageSOPClassUID") or ""
     name = UID(str(said)).name
-    return "Image Storage" in name or "Segmentation Storage" in name or dataset.get("Rows") is not None
+    if not said:
+        return dataset.get("Rows") is not None
+    return "Image Storage" in name or str(said) in SEGMENTATION_CLASSES
 
 
 def _problem_of_fragments(stream: BinaryIO, frames: int) -> str:

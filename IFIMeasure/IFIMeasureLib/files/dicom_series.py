@@ -104,7 +104,7 @@ def scan_folder(folder: Path, progress: Callable[[str], None] | None = None) -> 
         for one in read_headers(path):
             members.setdefault(_group(one, folder), []).append(one)
     if not members:
-        raise IFIMeasureError(f"{folder}: no DICOM image was found in this folder.")
+        raise IFIMeasureError(f"{folder}: no DICOM image was found here.")
     found = [series for uid, of in members.items() for series in _stacks(uid, of)]
     return sorted(found, key=lambda s: (_number(s.number), s.uid, s.number))
 
@@ -297,7 +297,7 @@ def _arrange(series: Series, headers: list[Any]) -> Array:
 def _problem_of_gaps(series: Series, along: Array) -> str:
     """Why slices at these places along the normal are no volume; empty where they are evenly spaced."""
     if len(along) < 2:
-        return "it is a single slice"
+        return "it is a single slice (where a series has a file for each, give their folder)"
     gaps, step = np.diff(along), series.step_mm
     if (gaps < 1e-3).any():
         at = int(np.argmax(gaps < 1e-3))

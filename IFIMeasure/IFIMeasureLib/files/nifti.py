@@ -283,6 +283,8 @@ def _affine(path: Path, header: _Header) -> Array:
         raise IFIMeasureError(
             f"{path}: the NIfTI header has no orientation (qform_code and sform_code are 0), {_NO_LEFT}"
         )
+    if qform > 0:
+        _check_quaternion(path, header)
     of_q, of_s = _of_quaternion(header) if qform > 0 else None, header.rows if sform > 0 else None
     for affine in (of_q, of_s):
         if affine is not None and (not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-12):
@@ -299,6 +301,13 @@ def _affine(path: Path, header: _Header) -> Array:
     affine = np.eye(4)
     affine[:3] = rows * _UNITS_MM.get(header.units, 1.0)
     return affine
+
+
+def _check_quaternion(path: Path, header: _Header) -> None:
+    """Refuse a qform that turns and stretches in no way: a quaternion longer than 1, voxels of no or negative size."""
+    b, c, d, *_ = header.quaternion
+    if b * b + c * c + d * d > 1.01 or min(header.pixdim[1:4]) <= 0.0:
+        raise damaged(path, "the quaternion or the spacing of the qform in its header is impossible")
 
 
 def _of_quaternion(header: _Header) -> Array:

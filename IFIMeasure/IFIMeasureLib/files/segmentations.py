@@ -19,15 +19,12 @@ from ..images.grid import LPS_TO_RAS, Grid, canonical, check_grid, refuse_shear,
 from ..images.masks import Segmentation, SegmentRef, bounding_boxes
 from ..values import Array, IFIMeasureError
 from .coded_segments import name_in_dicom
-from .dicom_files import FOREIGN_ERRORS, error_text, is_dicom, refuse_damaged_dicom
+from .dicom_files import FOREIGN_ERRORS, SEGMENTATION_CLASSES, error_text, is_dicom, refuse_damaged_dicom
 from .dicom_study import grid_of
 from .images import StoredImage, read_image, stored_image
 from .slicer_segments import refuse_contradiction, slicer_segments
 
 _IMAGE_FILES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
-
-_SEGMENTATION_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
-"""SOP classes of DICOM segmentations: of voxels, and as a label map."""
 
 _STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
 
@@ -344,7 +341,7 @@ def _refuse_no_segmentation(dataset: Any, path: Path) -> None:
             "Slicer (extension SlicerRT: load both, export the segmentation as .seg.nrrd) or with plastimatch (convert "
             "--input … --referenced-ct … --output-prefix …)."
         )
-    if kind not in _SEGMENTATION_CLASSES:
+    if kind not in SEGMENTATION_CLASSES:
         raise IFIMeasureError(
             f"{path}: this DICOM file is {dataset.get('Modality', 'of no modality')}, not a segmentation (SEG)."
         )

@@ -42,7 +42,19 @@ _NRRD_TYPES = {
 """Names of the types of voxels, by their bytes."""
 
 _NRRD_FIELDS = {
-    *("dimension", "type", "block size", "encoding", "endian", "content", "old min", "oldmin", "old max", "oldmax"),
+    *(
+        "dimension",
+        "type",
+        "block size",
+        "blocksize",
+        "encoding",
+        "endian",
+        "content",
+        "old min",
+        "oldmin",
+        "old max",
+        "oldmax",
+    ),
     *("min", "max", "data file", "datafile", "line skip", "lineskip", "byte skip", "byteskip", "number"),
     *("sample units", "sampleunits", "sizes", "spacings", "thicknesses", "axis mins", "axismins", "axis maxs"),
     *("axismaxs", "centers", "centerings", "labels", "units", "kinds", "space", "space dimension", "space units"),

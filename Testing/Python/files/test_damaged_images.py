@@ -123,6 +123,8 @@ def nifti(path: Path, **fields: tuple[int, str, object]) -> Path:
         (108, "<f", float("nan"), "incomplete or damaged .*begin at byte nan"),
         (108, "<f", 1e9, "incomplete or damaged .*begin at byte 1e"),
         (80, "<3f", (2.0, 2.5, 4.0), "contradicts itself: voxels of 2 x 2.5 x 4 mm by its pixdim and of 2 x 2 x 4 mm"),
+        (256, "<ff", (3.0, 3.0), "the quaternion or the spacing of the qform in its header is impossible"),
+        (80, "<f", -2.0, "the quaternion or the spacing of the qform in its header is impossible"),
         (280, "<4f", (float("nan"), 0.0, 0.0, 0.0), "not usable"),
         (344, "<4s", b"\0\0\0\0", "Analyze file has no orientation"),
         (344, "<4s", b"ni1\0", "header of a pair"),

@@ -139,6 +139,20 @@ def test_a_damaged_file_whose_series_cannot_be_told_is_named(t1, tmp_path):
         read(folder)
 
 
+def test_objects_without_pixels_beside_a_series_do_no_harm(t1, truth, tmp_path):
+    folder = written(t1, tmp_path / "d")
+    for number, kind in enumerate(("MRSpectroscopyStorage", "BasicTextSRStorage", "SurfaceSegmentationStorage")):
+        one = copied(t1[:1], SOPClassUID=getattr(pydicom.uid, kind), SOPInstanceUID=f"2.25.9{number}")[0]
+        one.file_meta.MediaStorageSOPClassUID = one.SOPClassUID
+        del one.PixelData
+        if number:
+            del one.Rows, one.Columns
+        else:
+            one.SeriesInstanceUID = "2.25.99"
+        one.save_as(folder / f"other_{number}", enforce_file_format=True)
+    np.testing.assert_array_equal(read(folder), truth)
+
+
 def test_dicom_is_known_by_its_content_and_keeps_what_is_known_of_the_person(t1, truth, tmp_path):
     made = written([enhanced(t1[::-1], ["1"] * len(t1), ["WATER"] * len(t1))], tmp_path / "d") / "IM0000"
     volume, said = given_volume(str(made), "fat_image")
