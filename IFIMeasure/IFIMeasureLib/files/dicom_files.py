@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from ..values import IFIMeasureError
 from .intact import MOST_BYTES, first_bytes
 
@@ -42,6 +44,8 @@ _NUMBERS = {
     "NumberOfFrames": 1,
     "BitsAllocated": 1,
     "SamplesPerPixel": 1,
+    "BitsStored": 1,
+    "PixelRepresentation": 1,
 }
 """How many numbers a geometry cannot do without hold."""
 
@@ -220,7 +224,11 @@ def _problem_of_pixels(dataset: Any, stream: BinaryIO) -> str:
     problem = f"it claims {needed / 2**30:.1f} GiB of pixels" if needed > MOST_BYTES else ""
     if length == _UNDEFINED:
         return _problem_of_fragments(stream, frames) or problem
-    return _problem_of_length(stream, length, needed, needed // frames) or problem
+    begin = stream.tell()
+    problem = _problem_of_length(stream, length, needed, needed // frames) or problem
+    if problem or not isinstance(stream, io.BytesIO):
+        return problem
+    return _problem_of_inflated(stream.getvalue()[begin:], length, dataset)
 
 
 def _claimed_bytes(dataset: Any) -> int | None:
@@ -241,6 +249,23 @@ def _problem_of_length(stream: BinaryIO, length: int, needed: int, frame: int) -
         return f"its pixels end after {there:,} of {length:,} bytes"
     if length < needed or needed < 1 or length - needed >= max(frame, 2):
         return f"its header claims {needed:,} bytes of pixels, and {length:,} are there"
+    return ""
+
+
+def _problem_of_inflated(content: bytes, length: int, dataset: Any) -> str:
+    """Why what was inflated cannot be right: deflated data sets have no checksum, and this shows most damage.
+
+    :param content: from where the pixels begin.
+    """
+    rest = content[length : length + 8]
+    if rest and (len(rest) < 8 or int.from_bytes(rest[:2], "little") < 0x7FE0):
+        return f"something that is no element follows its {length:,} bytes of pixels"
+    bits = int(dataset.get("BitsStored", 16) or 16)
+    unsigned = not int(dataset.get("PixelRepresentation", 0) or 0)
+    if unsigned and int(dataset.get("BitsAllocated", 16) or 16) == 16 and bits < 16 and length >= 2:
+        highest = int(np.frombuffer(content, "<u2", length // 2).max())
+        if highest >= 1 << bits:
+            return f"a pixel is {highest}, which has more than {bits} bits"
     return ""
 
 
