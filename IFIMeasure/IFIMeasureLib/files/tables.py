@@ -21,7 +21,7 @@ _MOST_CELLS = 10_000_000
 
 
 def read_table(path: Path, numbers: Collection[str]) -> list[dict[str, Any]]:
-    """Return the rows of a table, by the names in its first row; rows without anything in them are left out.
+    """Return the rows of a table, by the names in its first row; empty ones at its end are left out.
 
     :param numbers: columns of numbers: their decimal commas become points.
     :returns: cells as text, or as Excel has them.
@@ -49,7 +49,8 @@ def _separator(head: str) -> str:
 
 def _rows(cells: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
     names = [str(name or "").strip() for name in cells[0]] if cells else []
-    rows = [dict(zip(names, row)) for row in cells[1:] if any(cell not in (None, "") for cell in row)]
+    last = max((number for number, row in enumerate(cells) if any(cell not in (None, "") for cell in row)), default=0)
+    rows = [dict(zip(names, row)) for row in cells[1 : last + 1]]
     return [{name: row.get(name, "") for name in names if name} for row in rows]
 
 
