@@ -19,11 +19,8 @@ import numpy as np
 from ..values import IFIMeasureError
 from .intact import MOST_BYTES, first_bytes
 
-FOREIGN_ERRORS = (
-    *(OSError, EOFError, ValueError, AttributeError, NotImplementedError, TypeError, KeyError, IndexError),
-    *(OverflowError, RecursionError, MemoryError, RuntimeError, struct.error, zlib.error),
-)
-"""What the libraries that read DICOM raise of damaged files."""
+FOREIGN_ERRORS = (Exception,)
+"""What the libraries that read DICOM raise of damaged files: anything, with errors of their own that have no base."""
 
 SEGMENTATION_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 """SOP classes of DICOM segmentations: of voxels, and as a label map."""
@@ -114,7 +111,12 @@ def read_header(path: Path, keywords: Sequence[str]) -> DicomHeader | None:
 def error_text(error: BaseException) -> str:
     """Return the first line of what another library says, without a full stop."""
     lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
+    return printable(lines[0])[:200].rstrip(". ") if lines else type(error).__name__
+
+
+def printable(text: str) -> str:
+    """Return a text of a header without what moves the cursor or rings a bell."""
+    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
 
 
 def refuse_damaged_dicom(path: Path) -> None:
@@ -189,6 +191,7 @@ def _problem_of_values(dataset: Any) -> str:
         if keyword in _NUMBERS and value not in (None, "") and not _are_numbers(value, _NUMBERS[keyword]):
             text = "\\".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else value
             problem = problem or f"{keyword} is '{str(text)[:40]}', which is not {_NUMBERS[keyword]} finite numbers"
+            problem = printable(problem)
     return problem
 
 

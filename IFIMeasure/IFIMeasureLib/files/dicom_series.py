@@ -15,6 +15,7 @@ import SimpleITK as sitk
 from ..images.grid import LPS_TO_RAS, Grid, canonical, check_grid
 from ..images.masks import Volume
 from ..values import Array, IFIMeasureError
+from .dicom_files import printable
 from .dicom_slices import STACK, TAGS, Slice, SliceHeader, kind_of_file, read_headers, read_planes
 from .images import array_view
 from .intact import MOST_BYTES
@@ -224,7 +225,7 @@ def _tell_stacks_apart(stacks: dict[tuple[str, ...], Series]) -> None:
     common = set.intersection(*(set(kind) for kind in stacks))
     for number, (kind, series) in enumerate(stacks.items(), 1):
         series.number = f"{series.number}.{number}"
-        words = [series.description, *(word for word in kind if word not in common)]
+        words = [series.description, *(printable(word) for word in kind if word not in common)]
         series.description = " ".join(words).strip()
 
 
@@ -241,9 +242,9 @@ def _described(uid: str, members: list[SliceHeader]) -> Series:
     first = members[0].header
     return Series(
         uid=uid,
-        number=str(first.get("SeriesNumber", "") or "without number"),
-        description=str(first.get("SeriesDescription", "") or first.get("ProtocolName", "") or ""),
-        modality=str(first.get("Modality", "")),
+        number=printable(str(first.get("SeriesNumber", "") or "")) or "without number",
+        description=printable(str(first.get("SeriesDescription", "") or first.get("ProtocolName", "") or "")),
+        modality=printable(str(first.get("Modality", ""))),
         slices=[member.slice for member in members],
         tags={name: str(first.get(name, "")) for name in TAGS if first.get(name) not in (None, "")},
     )

@@ -101,7 +101,7 @@ def test_muscles_found_in_the_images_are_found_together_and_the_studies_stay_as_
         ({"wcv_percent": "a"}, "wcv_percent is a: the within-subject"),
         ({"wcv_percent": 200}, "wcv_percent is 200: the within-subject"),
         ({"repeatability": 3}, "repeatability is of type int: give what repeatability"),
-        ({"repeatability": "nowhere.csv"}, "this is no table of repeatability"),
+        ({"repeatability": "nowhere.csv"}, "there is no such file"),
     ],
 )
 def test_what_cannot_be_compared_gets_one_sentence(visits, change, sentence):
