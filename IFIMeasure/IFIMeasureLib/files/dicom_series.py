@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +169,13 @@ def _unusable(uid: str, members: list[SliceHeader]) -> Series:
     bad = [one for one in members if one.problem]
     bad.sort(key=lambda one: not one.damaged)
     series = _described(uid, members)
+    placed = [one for one in members if all(one.header.get(name) is not None for name in ("Rows", "Columns"))]
+    good = [one.slice for one in members if not one.problem]
+    if good and all(one.damaged for one in bad):
+        # its headers still tell where it lies, so that it can be said whether it would have been the one to take
+        lying = _series(uid, placed)
+        if not lying.problem:
+            series = replace(lying, slices=good)
     if bad:
         more = f" and {len(bad) - 1} files more" if len(bad) > 1 else ""
         series.problem, series.damaged = bad[0].problem + more, bad[0].damaged

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy
@@ -38,10 +38,7 @@ def choose_series(
         return _named(series, number, argument)
     broken = [s for s in series if s.damaged]
     if broken:
-        of = "; ".join(f"{s.label}: {s.problem}" for s in broken)
-        return Choice(
-            None, f"a series is not whole ({of}); copy it from its source again, or name another ({argument})."
-        )
+        return _beside_broken(series, broken, match, argument)
     usable = [s for s in series if s.grid is not None]
     if match is not None:
         same = [s for s in usable if _lies_on(s, match)]
@@ -55,6 +52,17 @@ def choose_series(
     if len(volumes) == 1:
         return Choice(volumes[0], "it is the only volume that is no localizer")
     return _best(volumes, argument)
+
+
+def _beside_broken(series: list[Series], broken: list[Series], match: Grid | None, argument: str) -> Choice:
+    """Choose a whole series where it would be chosen if the broken ones were whole, too; else none."""
+    of = "; ".join(f"{s.label}: {s.problem}" for s in broken)
+    if all(len(s.positions) > 1 for s in broken):
+        mended = [replace(s, problem="", damaged=False) if s.damaged else s for s in series]
+        choice = choose_series(mended, match, None, argument)
+        if any(choice.series is s for s in series):
+            return Choice(choice.series, f"{choice.reason}. Another one is not whole ({of})")
+    return Choice(None, f"a series is not whole ({of}); copy it from its source again, or name another ({argument}).")
 
 
 def _named(series: list[Series], number: str, argument: str) -> Choice:

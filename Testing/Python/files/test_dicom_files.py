@@ -280,3 +280,15 @@ def test_a_damaged_series_is_named_and_no_other_is_taken_unasked(t1, tmp_path):
     assert choice.series is None
     assert "series 2 (t1_tse_ax): IM0000 is incomplete or damaged" in choice.reason
     assert choose_series(scan_folder(folder), number="5").series is not None
+
+
+def test_a_damaged_series_that_would_not_be_taken_leaves_the_one_that_is_alone(t1, truth, tmp_path):
+    folder = written(t1, tmp_path / "d")
+    other = copied(t1, SeriesInstanceUID="2.25.5", SeriesNumber=5, SeriesDescription="t2_tse_fs_ax")
+    for k, one in enumerate(other):
+        one.SOPInstanceUID = f"2.25.5{k:03d}"
+    written(other, folder, "_other")
+    (folder / "IM0007_other").write_bytes((folder / "IM0007_other").read_bytes()[:-10])
+    np.testing.assert_array_equal(read(folder, match=GRID), truth)
+    said = given_volume(str(folder), "image", GRID)[1]
+    assert "series 5 (t2_tse_fs_ax): IM0007_other is incomplete or damaged" in said
