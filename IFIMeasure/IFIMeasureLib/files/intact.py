@@ -22,7 +22,6 @@ SLACK_BYTES = 512
 """What may follow the voxels: writers fill up the last block."""
 
 _CHUNK = 1 << 22
-_LONGEST_TEXT = 1 << 26
 DENSEST_DEFLATED = 1040
 """No more bytes than these come out of one byte of a gzip or zlib stream (RFC 1951)."""
 
@@ -77,24 +76,6 @@ def first_bytes(path: Path, size: int = 1024) -> bytes:
             return stream.read(size)
     except OSError as error:
         raise IFIMeasureError(f"{path}: the file cannot be read ({error.strerror or error}).") from None
-
-
-def read_text(path: Path) -> str:
-    """Return the content of a regular file of text: UTF-8, UTF-16 with its mark, or else as Windows writes it.
-
-    :raises IFIMeasureError: where it cannot be read, or is too large for a text.
-    """
-    content = first_bytes(path, _LONGEST_TEXT + 1)
-    if len(content) > _LONGEST_TEXT:
-        raise IFIMeasureError(
-            f"{path}: the file is larger than {_LONGEST_TEXT >> 20} MiB, so this is no text; check it."
-        )
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return content.decode("utf-16", "replace")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", "replace")
 
 
 def is_deflated(head: bytes) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from ..anatomy.structures import Structure, parse_structure
 from ..resources import read_json
 from ..values import IFIMeasureError
-from .intact import read_text
+from .texts import read_text
 
 
 def preset_names() -> list[str]:

@@ -24,7 +24,7 @@ from ..anatomy.landmarks import (
     parse_label,
 )
 from ..values import IFIMeasureError, Side, point3
-from .intact import read_text
+from .texts import read_text
 
 SAME_PLACE_MM = 0.002
 """A point no farther than this, along each axis, from where the program put it still lies there: files round."""

@@ -25,7 +25,7 @@ from ..anatomy.landmarks import (
     landmark_definitions,
 )
 from ..anatomy.reference_values import Subject, known_sex
-from ..images.grid import LPS_TO_RAS, Grid
+from ..images.grid import LPS_TO_RAS, Grid, axis_of_plane
 from ..values import IFIMeasureError, Measured, NotMeasurable, Result, Side, iso_date
 from .checksums import checksum_of_content
 from .results_0_1 import as_version_2
@@ -382,7 +382,7 @@ def _study(document: Mapping[str, Any]) -> SavedStudy:
         },
         notes=tuple(_texts(document["notes"])),
         absent_sides={Side(side): _text(reason) for side, reason in document["absent_sides"].items()},
-        grid=Grid((i, j, k), affine, _PLANES.get(str(grid.get("plane")))),
+        grid=Grid((i, j, k), affine, axis_of_plane(grid.get("plane"))),
         measurements=tuple(_measurement(of) for of in document["measurements"]),
         profile=tuple(_profile(of) for of in document["profile"]),
         muscle_sections=tuple(
@@ -484,10 +484,6 @@ def _optional(value: Any) -> float | None:
 
 def _count(value: Any) -> int | None:
     return None if value is None else int(_number(value))
-
-
-_PLANES = {"sagittal": 0, "coronal": 1, "axial": 2}
-"""The axis across the slices by the name of their plane; an oblique one is found again by its distances."""
 
 
 def _text(value: Any) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ..values import IFIMeasureError
-from .intact import first_bytes, read_text
+from .intact import first_bytes
+from .texts import read_text
 
 _POINT = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)?(\.\d*)?([eE][+-]?\d+)?")
 """Numbers with a decimal point, and perhaps commas between thousands."""
@@ -29,14 +30,14 @@ def read_table(path: Path, numbers: Collection[str]) -> list[dict[str, Any]]:
     """
     if first_bytes(path, 4) == b"PK\x03\x04":
         return _rows(_cells_of_excel(path))
-    lines = read_text(path).splitlines()
+    lines = read_text(path, windows=True).splitlines()
     said = re.fullmatch(r'"?sep=(.)"?', lines[0].strip() or "\t") if lines else None
     lines = lines[1:] if said else lines
     separator = said[1] if said else _separator(lines[0] if lines else "")
     try:
         rows = _rows(list(csv.reader(lines, delimiter=separator)))
     except csv.Error as error:
-        raise IFIMeasureError(f"{path}: the table cannot be read ({error}); save it again as CSV.") from None
+        raise IFIMeasureError(f"{path}: this is no table that can be read ({error}); save it as CSV again.") from None
     for name in numbers:
         _make_points(rows, name, separator, path)
     return rows

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -15,9 +13,10 @@ MOST_BYTES = 1 << 28
 """No table and no document of a study comes near; more would only fill the memory."""
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, windows: bool = False) -> str:
     """Return a text file in UTF-8 or, where it says so itself, UTF-16.
 
+    :param windows: whether one that is neither may be as Windows writes western languages.
     :raises IFIMeasureError: where it cannot be read, is no text, or is larger than any such file; one sentence.
     """
     refuse_unreadable(path)
@@ -31,6 +30,8 @@ def read_text(path: Path) -> str:
     try:
         return content.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError:
+        if windows:
+            return content.decode("cp1252", "replace")
         raise IFIMeasureError(f"{path}: this is no text in UTF-8; save it as such again.") from None
 
 
@@ -45,15 +46,3 @@ def read_json(path: Path) -> Any:
         return json.loads(text)
     except RecursionError:
         raise ValueError("nested too deep") from None
-
-
-def read_csv(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a CSV file by its first line.
-
-    :raises IFIMeasureError: as :func:`read_text`, and where it is no table; one sentence.
-    """
-    text = read_text(path)
-    try:
-        return list(csv.DictReader(io.StringIO(text, newline="")))
-    except csv.Error as error:
-        raise IFIMeasureError(f"{path}: this is no table that can be read ({error}); save it as CSV again.") from None

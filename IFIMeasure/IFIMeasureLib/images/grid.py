@@ -17,6 +17,14 @@ MOST_SHEAR = 2e-3
 """Cosine between two axes up to which a grid is taken as it is (0.1 degree): headers and registrations round."""
 
 
+_PLANES = ("sagittal", "coronal", "axial")
+
+
+def axis_of_plane(name: object) -> int | None:
+    """Return the axis across slices of a plane by its name; None for an oblique one, which its distances tell."""
+    return _PLANES.index(name) if name in _PLANES else None
+
+
 @dataclass(frozen=True)
 class Grid:
     """Where voxels lie: ``affine`` (4, 4) maps the indices (i, j, k) of voxel centers to RAS millimeter.
@@ -95,7 +103,7 @@ class Grid:
         axis = self.slice_axis
         if self.axis_tilt_deg(axis) > 2.0:
             return "oblique"
-        return ("sagittal", "coronal", "axial")[axis]
+        return _PLANES[axis]
 
     def cropped(self, box: tuple[slice, slice, slice]) -> Grid:
         """Return the grid of ``array[box]``."""
