@@ -209,7 +209,7 @@ class Panel(slicer.util.VTKObservationMixin):
         if self.live is None:
             return
         if begins:
-            self.drag_views.begin()
+            self.drag_views.begin(self.live.nodes)
             self.live.begin_drag()
         else:
             self.drag_views.end()
@@ -245,9 +245,8 @@ class Panel(slicer.util.VTKObservationMixin):
             self._unread = False
             self._read_studies()
         placed, self._placed = self._placed, None
-        follows = self.dragging and self.drag_views.follows
         # the views are drawn once, not for each node that changes
-        with contextlib.nullcontext() if follows else slicer.util.RenderBlocker():
+        with slicer.util.RenderBlocker():
             self._show(self._measure(live, placed))
             measured = time.perf_counter()
             if not self.dragging:

@@ -63,6 +63,28 @@ def soften(nodes: StudyNodes) -> None:
                 display.SetSegmentOpacity3D(key, _SOFT_OPACITY)
 
 
+def draw_surfaces_in_slices(nodes: StudyNodes) -> str | None:
+    """Let slice views cut the segments' surfaces, several times quicker to draw than their voxels.
+
+    :returns: what they showed, for :func:`draw_in_slices`; None where nothing was to be done.
+    """
+    display = None if nodes.segmentation is None else nodes.segmentation.GetDisplayNode()
+    if display is None or segments_without_surface(nodes):
+        return None
+    shown = display.GetPreferredDisplayRepresentationName2D() or ""
+    if shown == _SURFACE or not nodes.segmentation.GetSegmentation().ContainsRepresentation(_SURFACE):
+        return None
+    draw_in_slices(nodes, _SURFACE)
+    return shown
+
+
+def draw_in_slices(nodes: StudyNodes, representation: str) -> None:
+    """Let slice views draw a representation of the segments."""
+    display = None if nodes.segmentation is None else nodes.segmentation.GetDisplayNode()
+    if display is not None:
+        display.SetPreferredDisplayRepresentationName2D(representation)
+
+
 def show_bone_segments(nodes: StudyNodes, visible: bool) -> None:
     """Show or hide the bones' own surfaces, which lie where the colored ones do."""
     display = None if nodes.segmentation is None else nodes.segmentation.GetDisplayNode()

@@ -134,6 +134,25 @@ def test_colored_bones_take_the_place_of_the_segments_and_give_it_back(placed):
     assert display.GetSegmentVisibility3D("femur_left")
 
 
+def test_where_drawing_is_slow_slices_show_surfaces_during_a_drag_and_voxels_again_after_it(placed, monkeypatch):
+    display = placed.live.nodes.segmentation.GetDisplayNode()
+    node = placed.live.nodes.landmark_node(Side.LEFT)
+    index = placed.live.nodes.landmark_index(Side.LEFT, "lesser_trochanter_tip")
+    place = np.array(node.GetNthControlPointPositionWorld(index))
+    shown = {}
+    for slow_s in (3600.0, -1.0):
+        monkeypatch.setattr("IFIMeasureLib.gui.drag_views.SLOW_S", slow_s)
+        node.InvokeEvent(node.PointStartInteractionEvent)
+        for step in (1, 2):
+            node.SetNthControlPointPositionWorld(index, *(place + [0.2 * step, 0.0, 0.0]))
+            placed.turn()
+        shown[slow_s] = display.GetDisplayRepresentationName2D()
+        node.InvokeEvent(node.PointEndInteractionEvent)
+        placed.turn()
+        assert display.GetDisplayRepresentationName2D() == "Binary labelmap"
+    assert shown == {3600.0: "Binary labelmap", -1.0: "Closed surface"}
+
+
 def test_a_study_begins_from_the_volume_alone_with_the_needed_segments_listed(panel, monkeypatch):
     editor = types.SimpleNamespace(setSegmentationNode=lambda node: None, setSourceVolumeNode=lambda node: None)
     found = types.SimpleNamespace(self=lambda: types.SimpleNamespace(editor=editor))
