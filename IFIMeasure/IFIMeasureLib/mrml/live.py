@@ -49,7 +49,7 @@ class LiveStudy:
         self._measured: object = None
         self._colored: object = None
         self._before_drag: dict[Side, LandmarkSet] = {}
-        self._taken_up: tuple[Side, str, Landmark] | None = None
+        self._taken_up: tuple[Side, str, LandmarkSet] | None = None  # with all landmarks as they were
 
     # -- bones
 
@@ -176,10 +176,10 @@ class LiveStudy:
         node = self.nodes.landmark_node(side)
         index = self.nodes.landmark_index(side, landmark_id)
         self.stop_placing()
-        landmark = self.nodes.landmarks(side, strict=False)[landmark_id]
+        before = self.nodes.landmarks(side, strict=False)
         if node.GetNthControlPointPositionStatus(index) != slicer.vtkMRMLMarkupsNode.PositionUndefined:
             self.unset(side, landmark_id)
-            self._taken_up = (side, landmark_id, landmark)
+            self._taken_up = (side, landmark_id, before)
         node.SetControlPointPlacementStartIndex(index)
         _place_into(node)
 
@@ -197,13 +197,19 @@ class LiveStudy:
     def put_back(self) -> None:
         """Put a landmark back that was taken up to be placed anew, where no click has placed it.
 
-        Not while a click would.
+        Not while a click would. What the program placed from it goes back with it.
         """
         taken, self._taken_up = self._taken_up, None
         if taken is None or self.nodes.node(f"landmarks_{taken[0].value}") is None:
             return  # a list that someone has removed is not made anew for it
-        if self.nodes.landmarks(taken[0], strict=False)[taken[1]].status is LandmarkStatus.UNDEFINED:
-            self.nodes.write_landmark(*taken)
+        side, landmark_id, before = taken
+        now = self.nodes.landmarks(side, strict=False)
+        if now[landmark_id].status is not LandmarkStatus.UNDEFINED:
+            return
+        for key, landmark in before.items():
+            followed = landmark.placed_by is now[key].placed_by is PlacedBy.PROGRAM and landmark != now[key]
+            if key == landmark_id or followed:
+                self.nodes.write_landmark(side, key, landmark)
 
     def is_placing(self) -> bool:
         """Whether a click in a view would place one of this study's landmarks."""
