@@ -75,3 +75,7 @@ def test_unknown_signals_keywords_and_classes_are_refused(qt):
         qt.QLabel().textt  # noqa: B018
     with pytest.raises(AssertionError, match="QDial is not among the classes listed"):
         qt.QDial().value  # noqa: B018
+
+
+def test_the_stand_in_has_no_file_that_tools_which_look_through_modules_could_take_for_theirs(qt):
+    assert not hasattr(qt, "__file__") and not hasattr(qt, "__path__")

@@ -263,6 +263,8 @@ class QtModule(types.ModuleType):
     """The application's ``qt``."""
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # of a module, as its file; no class of Qt
+            raise AttributeError(name)
         if name == "QUiLoader":
             return LOADER[0]
         if name == "QObject":
