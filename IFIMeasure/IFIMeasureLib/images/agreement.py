@@ -13,6 +13,7 @@ import numpy as np
 import scipy
 
 from ..values import Array, point3
+from . import rigid
 from .grid import Grid
 from .masks import Mask, Volume
 
@@ -127,8 +128,7 @@ class Surface:
 
     def moved(self, matrix: Array) -> Surface:
         """Return the surfaces moved by a rigid matrix (4, 4), RAS."""
-        turn = matrix[:3, :3]
-        return Surface(self.points @ turn.T + matrix[:3, 3], self.normals @ turn.T, self.pieces)
+        return Surface(rigid.moved(self.points, matrix), self.normals @ matrix[:3, :3].T, self.pieces)
 
 
 def agreement(volume: Volume, bones: Mapping[str, Mask]) -> Agreement | None:
@@ -189,8 +189,7 @@ def _difference(values: Array, index: Array, axis: int) -> Array:
 
 
 def _inside(mask: Mask, points: Array) -> Array:
-    index = np.round(mask.grid.to_ijk(points)).astype(int)
-    within = ((index >= 0) & (index < mask.array.shape)).all(1)
+    index, within = mask.grid.nearest(points)
     found = np.zeros(len(points), bool)
     found[within] = mask.array[tuple(index[within].T)]
     return found

@@ -68,6 +68,14 @@ class Grid:
         inverse = np.linalg.inv(self.affine)
         return np.asarray(ras @ inverse[:3, :3].T + inverse[:3, 3])
 
+    def nearest(self, ras: Array) -> tuple[Array, Array]:
+        """Return the voxels nearest to points (N, 3), RAS millimeter.
+
+        :returns: indices (N, 3) int, and which of the points (N,) bool lie in a voxel of this grid.
+        """
+        index = np.round(self.to_ijk(ras)).astype(int)
+        return index, np.asarray(((index >= 0) & (index < self.shape)).all(1))
+
     def points(self) -> Array:
         """Return the centers of all voxels, (I, J, K, 3), RAS millimeter."""
         return self.to_ras(np.stack(np.meshgrid(*[np.arange(float(n)) for n in self.shape], indexing="ij"), axis=-1))

@@ -96,9 +96,8 @@ def _marked(region: SearchRegion, strokes: Strokes) -> Array:
     marked = np.zeros(region.free.shape, np.int8)
     for points, value in ((strokes.inside, 1), (strokes.outside, -1)):
         if len(points):
-            index = np.round(region.grid.to_ijk(points)).astype(int)
-            index = index[((index >= 0) & (index < marked.shape)).all(1)]
-            marked[tuple(index.T)] = value
+            index, within = region.grid.nearest(points)
+            marked[tuple(index[within].T)] = value
     return marked
 
 

@@ -203,7 +203,6 @@ def _marrow_and_shell(bones: Bones) -> tuple[Array, Array]:
 
 def _values(volume: Volume, places_ras: Array) -> Array:
     """Nearest voxels' values (N,) of places that lie in an image."""
-    index = np.round(volume.grid.to_ijk(places_ras)).astype(int)
-    index = index[((index >= 0) & (index < volume.grid.shape)).all(1)]
-    values = np.asarray(volume.array[tuple(index.T)], dtype=float)
+    index, within = volume.grid.nearest(places_ras)
+    values = np.asarray(volume.array[tuple(index[within].T)], dtype=float)
     return np.asarray(values[np.isfinite(values)])

@@ -154,6 +154,16 @@ def test_more_data_than_the_header_says_are_never_unpacked(tmp_path):
         read_image(packed)
 
 
+def with_other_header(folder, name, old, new):
+    """Write an image without compression, then other words into its header."""
+    path = folder / name
+    sitk.WriteImage(sitk.ReadImage(str(nifti(folder / "a.nii"))), str(path), useCompression=False)
+    content = path.read_bytes()
+    assert old.encode() in content
+    path.write_bytes(content.replace(old.encode(), new.encode()))
+    return path
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -169,13 +179,8 @@ def test_more_data_than_the_header_says_are_never_unpacked(tmp_path):
     ],
 )
 def test_a_metaimage_header_that_contradicts_itself_or_its_file_is_refused(tmp_path, old, new, message):
-    path = tmp_path / "a.mha"
-    sitk.WriteImage(sitk.ReadImage(str(nifti(tmp_path / "a.nii"))), str(path), useCompression=False)
-    content = path.read_bytes()
-    assert old.encode() in content
-    path.write_bytes(content.replace(old.encode(), new.encode()))
     with pytest.raises(IFIMeasureError, match=message):
-        read_image(path)
+        read_image(with_other_header(tmp_path, "a.mha", old, new))
 
 
 @pytest.mark.parametrize(
@@ -190,13 +195,8 @@ def test_a_metaimage_header_that_contradicts_itself_or_its_file_is_refused(tmp_p
     ],
 )
 def test_an_nrrd_header_that_contradicts_itself_or_its_file_is_refused(tmp_path, old, new, message):
-    path = tmp_path / "a.nrrd"
-    sitk.WriteImage(sitk.ReadImage(str(nifti(tmp_path / "a.nii"))), str(path), useCompression=False)
-    content = path.read_bytes()
-    assert old.encode() in content
-    path.write_bytes(content.replace(old.encode(), new.encode()))
     with pytest.raises(IFIMeasureError, match=message):
-        read_image(path)
+        read_image(with_other_header(tmp_path, "a.nrrd", old, new))
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with a name here")
