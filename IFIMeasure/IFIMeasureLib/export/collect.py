@@ -25,7 +25,7 @@ from ..present.tables import (
 )
 from ..study.provenance import Provenance
 from ..values import IFIMeasureError, Measured, Side
-from .mixture import remarks_on
+from .mixture import foreign_files, remarks_on
 from .whole import file_written_whole
 from .workbook import write_workbook
 
@@ -178,7 +178,8 @@ def write_collected(folders: Sequence[Path], path: Path, long: bool, force: bool
         for file, name in named_studies(folders):
             try:
                 saved = read_study(file)
-                remarks.extend(remarks_on(file.parent, saved, _LARGEST_CHECKED))
+                foreign = foreign_files(file.parent, saved, largest=_LARGEST_CHECKED)
+                remarks.extend(remarks_on(file.parent, saved, foreign))
                 found = long_rows(saved, name) if long else [wide_row(saved, name)]
             except IFIMeasureError as error:
                 remarks.append(f"Left out: {error}")

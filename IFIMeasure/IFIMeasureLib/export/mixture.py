@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path, PurePath
 
 from ..anatomy.landmarks import LandmarkSet, landmark_definitions
@@ -21,16 +22,18 @@ _MOVED_MM = 1e-3
 """How far a landmark lies from its former place that a person has moved; below, it is rounding."""
 
 
-def foreign_files(folder: Path, saved: SavedStudy, largest: int | None = None) -> list[str]:
+def foreign_files(
+    folder: Path, saved: SavedStudy, among: Iterable[str] | None = None, largest: int | None = None
+) -> list[str]:
     """Return the results in a folder that its study was not written with: changed since, or of another run.
 
+    :param among: names of the files that are looked at; None for all.
     :param largest: size in bytes of the largest file that is looked at; None for any size.
     """
     if not saved.outputs:
         return []  # an early version kept no checksums
-    names = dict.fromkeys((*saved.outputs, *OUTPUT_FILES))
     found = []
-    for name in names:
+    for name in dict.fromkeys((*saved.outputs, *OUTPUT_FILES)) if among is None else among:
         path = folder / name
         if name == STUDY or PurePath(name).name != name or not path.is_file():
             continue
@@ -39,36 +42,37 @@ def foreign_files(folder: Path, saved: SavedStudy, largest: int | None = None) -
     return found
 
 
-def remarks_on(folder: Path, saved: SavedStudy, largest: int | None = None) -> list[str]:
+def remarks_on(folder: Path, saved: SavedStudy, foreign: list[str]) -> list[str]:
     """Return what stands against taking a folder's files for one study, a sentence each.
 
-    :param largest: as for :func:`foreign_files`.
+    :param foreign: what :func:`foreign_files` found.
     """
     remarks = []
     if saved.altered:
         remarks.append(
             f"{STUDY} of {folder.name}: it was changed after it was written; its values are taken as they are now"
         )
-    names = foreign_files(folder, saved, largest)
-    if names:
-        remarks.append(
-            f"{folder.name}: {', '.join(names)} {'is' if len(names) == 1 else 'are'} not what {STUDY} was written "
-            "with: changed since, or of another run"
-        )
+    if foreign:
+        remarks.append(f"{folder.name}: {', '.join(foreign)} {_not_its_own(foreign)}")
     return remarks
 
 
-def refuse_mixture(folder: Path, saved: SavedStudy) -> None:
+def refuse_mixture(folder: Path, foreign: list[str]) -> None:
     """Refuse to measure a study again from files that it was not written with.
 
-    :raises IFIMeasureError: where the segmentation or the fat fraction is such a file.
+    :param foreign: what :func:`foreign_files` found.
+    :raises IFIMeasureError: where the segmentation or the fat fraction is among them.
     """
-    names = [name for name in foreign_files(folder, saved) if name in NEEDED]
+    names = [name for name in foreign if name in NEEDED]
     if names:
         raise IFIMeasureError(
-            f"{folder}: {' and '.join(names)} {'is' if len(names) == 1 else 'are'} not what {STUDY} was written with: "
-            "changed since, or of another run; measure the study again with 'ifimeasure measure'."
+            f"{folder}: {' and '.join(names)} {_not_its_own(names)}; measure the study again with 'ifimeasure measure'."
         )
+
+
+def _not_its_own(names: list[str]) -> str:
+    verb = "is" if len(names) == 1 else "are"
+    return f"{verb} not what {STUDY} was written with: changed since, or of another run"
 
 
 def edited_landmarks(saved: LandmarkSet, found: LandmarkSet, side: Side) -> str:

@@ -24,7 +24,7 @@ from ..study.prepared import PreparedStudy
 from ..study.provenance import Provenance
 from ..study.structures import resolve_structures
 from ..values import IFIMeasureError, Side
-from .mixture import edited_landmarks, refuse_mixture, remarks_on
+from .mixture import NEEDED, edited_landmarks, foreign_files, refuse_mixture, remarks_on
 
 STUDY, SEGMENTATION, SCENE, DICOM = "study.json", "segmentation.seg.nrrd", "scene.mrb", "segmentation.dcm"
 """Files of a folder of results that a study can be opened from: the first two together, else one of the others."""
@@ -67,7 +67,7 @@ def kept_study(path: Path) -> SavedStudy:
     file = path / STUDY if path.is_dir() else path
     if file.name == STUDY and (file.exists() or not path.is_dir()):
         saved = read_study(file)
-        refuse_mixture(file.parent, saved)
+        refuse_mixture(file.parent, foreign_files(file.parent, saved, NEEDED))
         return saved
     dicom = path / DICOM if path.is_dir() else path
     if dicom.exists() and not _is_scene(dicom):
@@ -82,7 +82,8 @@ def remarks_on_kept(paths: Iterable[Path]) -> list[str]:
     """
     files = [path / STUDY if path.is_dir() else path for path in paths]
     kept = [file for file in files if file.name == STUDY and file.exists()]
-    return [text for file in kept for text in remarks_on(file.parent, read_study(file))]
+    studies = [(file.parent, read_study(file)) for file in kept]
+    return [text for folder, saved in studies for text in remarks_on(folder, saved, foreign_files(folder, saved))]
 
 
 def _is_scene(path: Path) -> bool:
@@ -91,8 +92,9 @@ def _is_scene(path: Path) -> bool:
 
 def _of_folder(folder: Path, image: Path | None, say: Callable[[str], None]) -> OpenedStudy:
     saved = read_study(folder / STUDY)
-    refuse_mixture(folder, saved)
-    landmarks, notes = dict(saved.landmarks), remarks_on(folder, saved)
+    foreign = foreign_files(folder, saved)
+    refuse_mixture(folder, foreign)
+    landmarks, notes = dict(saved.landmarks), remarks_on(folder, saved, foreign)
     for side in saved.sides:
         points = folder / f"landmarks_{side.value}.mrk.json"
         if points.exists():  # a person may have placed more of them since
